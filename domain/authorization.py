@@ -1,0 +1,107 @@
+"""An authorization as the decisions see it: its state, its period, its ads and what happens next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from domain.events import Ad, Condition, Route
+
+
+class State(StrEnum):
+    """Where an authorization stands.
+
+    `requested`: asked, no code yet; the creator, a refusal or the clock moves it on.
+    `authorized`: a grant is in force and no ad delivers.
+    `active`: a grant is in force and at least one ad delivers.
+    `expired`: the period is over, or the request lapsed; an extension or a newer grant revives it.
+    `revoked`: withdrawn, declined, or the post is gone for good; only a grant that began later revives it.
+    """
+
+    REQUESTED = "requested"
+    AUTHORIZED = "authorized"
+    ACTIVE = "active"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+RUNNING_STATES = (State.AUTHORIZED, State.ACTIVE)
+ENDED_STATES = (State.EXPIRED, State.REVOKED)
+
+
+class Action(StrEnum):
+    """What the clock will do next: ask the creator, end the period, or let the request lapse."""
+
+    ASK = "ask"
+    EXPIRE = "expire"
+    LAPSE = "lapse"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """The next action, its instant, and why it is (or why there is none) as a reason code of `domain.reasons`."""
+
+    action: Action | None = None
+    at: datetime | None = None
+    why: str = "new"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Flight:
+    """An ad with its last start and its last stop; either may have been heard first."""
+
+    ad: Ad
+    started_at: datetime | None = None
+    stopped_at: datetime | None = None
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the last thing that happened to the ad was a start."""
+        return self.started_at is not None and (self.stopped_at is None or self.stopped_at < self.started_at)
+
+    def delivers_at(self, at: datetime) -> bool:
+        """Whether the ad is live and its flight is not over at `at`."""
+        return self.is_live and (self.ad.flight_end is None or self.ad.flight_end > at)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Authorization:
+    """The permission of one advertiser to use one post, through all its renewals. `key` names both."""
+
+    key: str
+    route: Route
+    state: State
+    state_reason: str
+    state_since: datetime
+    condition: Condition = Condition.PUBLIC
+    condition_at: datetime | None = None
+    days: int | None = None
+    needed_until: datetime | None = None
+    contract_ends_at: datetime | None = None
+    reference: str | None = None
+    item_url: str | None = None
+    requested_at: datetime | None = None
+    starts_at: datetime | None = None
+    expires_at: datetime | None = None
+    period_source: str | None = None
+    revoked_at: datetime | None = None
+    declined_at: datetime | None = None
+    rung: int = 0
+    plan: Plan = Plan()
+    flights: Mapping[str, Flight] = field(default_factory=dict)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a grant is in force."""
+        return self.state in RUNNING_STATES
+
+    @property
+    def has_period(self) -> bool:
+        """Whether any grant has ever been heard of."""
+        return self.starts_at is not None
+
+    def delivers_at(self, at: datetime) -> bool:
+        """Whether any ad delivers at `at`."""
+        return any(flight.delivers_at(at) for flight in self.flights.values())

@@ -1,0 +1,124 @@
+"""What an event teaches, whatever state it meets.
+
+Each fact is a register that only newer news overwrites, so that the order of arrival does not matter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from domain.authorization import Authorization, Flight, State
+from domain.events import (
+    Ad,
+    AdStarted,
+    AdStopped,
+    AuthorizationRequested,
+    CodeGranted,
+    CodeWithdrawn,
+    LifecycleEvent,
+    PeriodExtended,
+    PostChanged,
+    RequestDeclined,
+)
+
+
+def learn(known: Authorization, event: LifecycleEvent) -> Authorization:
+    """`known` with the facts of `event`; its state is untouched."""
+    match event:
+        case AuthorizationRequested():
+            return learn_request(known, event)
+        case CodeGranted() | PeriodExtended() if improves_the_period(known, event):
+            return learn_period(known, event)
+        case AdStarted():
+            return learn_start(known, event)
+        case AdStopped():
+            return learn_stop(known, event)
+        case CodeWithdrawn():
+            # Also one that a newer grant has overtaken: it still tells which older grants count for nothing.
+            return replace(known, revoked_at=latest(known.revoked_at, event.at))
+        case RequestDeclined() if not precedes(event.at, known.starts_at, known.requested_at):
+            return replace(known, declined_at=latest(known.declined_at, event.at))
+        case PostChanged() if known.condition_at is None or event.at >= known.condition_at:
+            return replace(known, condition=event.condition, condition_at=event.at)
+        case _:
+            return known
+
+
+def learn_request(known: Authorization, event: AuthorizationRequested) -> Authorization:
+    """The newest request's facts; what it leaves out stays. How access is held is settled once a grant is in force."""
+    if known.requested_at is not None and event.at < known.requested_at:
+        return known
+    return replace(
+        known,
+        route=known.route if known.is_running else event.route,
+        days=event.days or known.days,
+        needed_until=event.needed_until or known.needed_until,
+        contract_ends_at=event.contract_ends_at or known.contract_ends_at,
+        reference=event.reference or known.reference,
+        item_url=event.item_url or known.item_url,
+        requested_at=event.at,
+        declined_at=known.declined_at if known.declined_at and known.declined_at > event.at else None,
+    )
+
+
+def begin_of(event: CodeGranted | PeriodExtended) -> datetime:
+    """The instant that a withdrawal is compared with: what was given by then has been taken back."""
+    return event.starts_at if isinstance(event, CodeGranted) else event.at
+
+
+def was_taken_back(known: Authorization, begin: datetime) -> bool:
+    """Whether what began at `begin` was ended by the newest withdrawal."""
+    return known.revoked_at is not None and begin <= known.revoked_at
+
+
+def improves_the_period(known: Authorization, event: CodeGranted | PeriodExtended) -> bool:
+    """Whether the event brings a later end. What was not taken back is better than what was, whatever its end."""
+    if known.starts_at is None:
+        return isinstance(event, CodeGranted)
+    is_dead, would_be_dead = was_taken_back(known, known.starts_at), was_taken_back(known, begin_of(event))
+    if is_dead != would_be_dead:
+        return is_dead and isinstance(event, CodeGranted)
+    return known.expires_at is not None and (event.expires_at is None or event.expires_at > known.expires_at)
+
+
+def learn_period(known: Authorization, event: CodeGranted | PeriodExtended) -> Authorization:
+    """The period that `event` brings; its ladder begins anew, and a renewal declined before it is history."""
+    is_grant = isinstance(event, CodeGranted)
+    return replace(
+        known,
+        starts_at=begin_of(event) if is_grant else known.starts_at,
+        expires_at=event.expires_at,
+        period_source="code.granted" if is_grant else "authorization.extended",
+        rung=0,
+        declined_at=known.declined_at if known.declined_at is not None and known.declined_at > event.at else None,
+    )
+
+
+def learn_start(known: Authorization, event: AdStarted) -> Authorization:
+    """The ad's facts as its newest start gave them."""
+    flight = known.flights.get(event.ad.ad_id, Flight(ad=event.ad))
+    if flight.started_at is not None and flight.started_at > event.at:
+        return known
+    return with_flight(known, replace(flight, ad=event.ad, started_at=event.at))
+
+
+def learn_stop(known: Authorization, event: AdStopped) -> Authorization:
+    """The ad's newest stop, also of an ad whose start has not been heard of."""
+    flight = known.flights.get(event.ad_id, Flight(ad=Ad(ad_id=event.ad_id)))
+    return with_flight(known, replace(flight, stopped_at=latest(flight.stopped_at, event.at)))
+
+
+def with_flight(known: Authorization, flight: Flight) -> Authorization:
+    """`known` with one ad's record replaced."""
+    return replace(known, flights={**known.flights, flight.ad.ad_id: flight})
+
+
+def latest(known: datetime | None, at: datetime) -> datetime:
+    """The newer of two instants."""
+    return at if known is None or at > known else known
+
+
+def precedes(at: datetime, *others: datetime | None) -> bool:
+    """Whether `at` lies before any of the known instants."""
+    return any(other is not None and at < other for other in others)

@@ -1,0 +1,123 @@
+"""The questions that decide between the rules of a cell, each about what was known before and what has happened.
+
+All compare instants, never the order of arrival: deliveries repeat, and overtake each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from domain.authorization import Authorization
+from domain.events import (
+    AdStarted,
+    AdStopped,
+    CodeGranted,
+    LifecycleEvent,
+    PeriodEnded,
+    PeriodExtended,
+    PostChanged,
+)
+from domain.facts import begin_of, improves_the_period, learn, was_taken_back
+from domain.reasons import Reason
+
+Guard = Callable[[Authorization, LifecycleEvent], bool]
+
+
+def new_end(event: LifecycleEvent) -> datetime | None:
+    """The end that a grant or an extension brings; None is no end at all."""
+    return event.expires_at if isinstance(event, CodeGranted | PeriodExtended) else None
+
+
+def it_outlasts_the_period(known: Authorization, event: LifecycleEvent) -> bool:
+    """The grant or extension ends later than anything granted before, or is the first, and was not taken back since."""
+    return (
+        isinstance(event, CodeGranted | PeriodExtended)
+        and improves_the_period(known, event)
+        and not was_taken_back(known, begin_of(event))
+    )
+
+
+def it_ends_as_known(known: Authorization, event: LifecycleEvent) -> bool:
+    """The grant or extension brings the very end that is known."""
+    return known.has_period and known.expires_at == new_end(event)
+
+
+def it_began_after_the_revocation(known: Authorization, event: LifecycleEvent) -> bool:
+    """The creator gave a new grant after taking the old one back."""
+    return isinstance(event, CodeGranted) and known.revoked_at is not None and event.starts_at > known.revoked_at
+
+
+def it_was_in_force_when_declined(known: Authorization, event: LifecycleEvent) -> bool:
+    """The creator had granted before declining, so a renewal was declined, and nothing was taken back."""
+    if not isinstance(event, CodeGranted) or known.state_reason != Reason.DECLINED:
+        return False
+    return event.starts_at <= known.state_since and (event.expires_at is None or event.expires_at > known.state_since)
+
+
+def a_grant_is_known(known: Authorization, _event: LifecycleEvent) -> bool:
+    """There is a period that may be extended: one that was not taken back."""
+    return known.starts_at is not None and not was_taken_back(known, known.starts_at)
+
+
+def it_happened_after_the_revocation(known: Authorization, event: LifecycleEvent) -> bool:
+    """The event contradicts the revocation instead of preceding it."""
+    return known.revoked_at is not None and event.at > known.revoked_at
+
+
+def it_happened_after_the_end(known: Authorization, event: LifecycleEvent) -> bool:
+    """The event is newer than the state that ended the authorization."""
+    return event.at > known.state_since
+
+
+def it_is_older_than_the_request(known: Authorization, event: LifecycleEvent) -> bool:
+    """Somebody asked again after this."""
+    return known.requested_at is not None and event.at < known.requested_at
+
+
+def it_is_older_than_the_grant(known: Authorization, event: LifecycleEvent) -> bool:
+    """A grant began after this; a withdrawal before it took back another one."""
+    return known.starts_at is not None and event.at < known.starts_at
+
+
+def the_period_lasts_longer_by_now(known: Authorization, event: LifecycleEvent) -> bool:
+    """The clock spoke of an end that has been moved since (or there is none)."""
+    return isinstance(event, PeriodEnded) and (known.expires_at is None or known.expires_at > event.ends_at)
+
+
+def the_request_lapses_later_by_now(known: Authorization, event: LifecycleEvent) -> bool:
+    """The clock spoke of a request that has been repeated since."""
+    return known.plan.at is not None and known.plan.at > event.at
+
+
+def an_ad_still_delivers(known: Authorization, event: LifecycleEvent) -> bool:
+    """After this event, some ad is live and its flight is not over."""
+    return learn(known, event).delivers_at(event.at)
+
+
+def an_ad_is_still_live(known: Authorization, event: LifecycleEvent) -> bool:
+    """After this event, some ad's last news is a start, whatever its flight plan says."""
+    return any(flight.is_live for flight in learn(known, event).flights.values())
+
+
+def something_newer_is_known_of_the_ad(known: Authorization, event: LifecycleEvent) -> bool:
+    """The ad stopped after this start, or started after this stop."""
+    match event:
+        case AdStarted(at=at, ad=ad):
+            flight = known.flights.get(ad.ad_id)
+            return flight is not None and flight.stopped_at is not None and flight.stopped_at >= at
+        case AdStopped(at=at, ad_id=ad_id):
+            flight = known.flights.get(ad_id)
+            return flight is not None and flight.started_at is not None and flight.started_at > at
+        case _:
+            return False
+
+
+def it_is_known_already(known: Authorization, event: LifecycleEvent) -> bool:
+    """The event teaches nothing."""
+    return learn(known, event) == known
+
+
+def the_condition_is_newer(known: Authorization, event: LifecycleEvent) -> bool:
+    """The post's condition was reported again after this."""
+    return isinstance(event, PostChanged) and known.condition_at is not None and known.condition_at > event.at

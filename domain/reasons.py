@@ -1,0 +1,105 @@
+"""Why: every reason code that a state, a decision or a plan may carry, with its sentence for people."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """A reason code; never free text alone."""
+
+    # Why a state was entered, or why an event moved nothing.
+    REQUESTED = "requested"
+    ASKED_ANEW = "asked_anew"
+    GRANTED = "granted"
+    ADOPTED = "adopted"
+    RENEWED = "renewed"
+    REVIVED = "revived"
+    EXTENDED = "extended"
+    AD_STARTED = "ad_started"
+    ANOTHER_AD = "another_ad"
+    LAST_AD_STOPPED = "last_ad_stopped"
+    AD_STOPPED = "ad_stopped"
+    PERIOD_ENDED = "period_ended"
+    REQUEST_LAPSED = "request_lapsed"
+    WITHDRAWN = "withdrawn"
+    DECLINED = "declined"
+    RENEWAL_DECLINED = "renewal_declined"
+    CODE_REFUSED = "code_refused"
+    CONDITION_CHANGED = "condition_changed"
+    FACTS_UPDATED = "facts_updated"
+    ALREADY_SO = "already_so"
+    OLDER_NEWS = "older_news"
+    NO_GRANT_YET = "no_grant_yet"
+    NOT_KNOWN_YET = "not_known_yet"
+    AD_WITHOUT_AUTHORIZATION = "ad_without_authorization"
+    EXTENSION_AFTER_REVOCATION = "extension_after_revocation"
+    ASKED = "asked"
+    NO_LONGER_DUE = "no_longer_due"
+    WAITING_FOR_TIKTOK = "waiting_for_tiktok"
+    NO_CODE_FOUND = "no_code_found"
+    UNREADABLE = "unreadable"
+    # Why the next action is what it is.
+    UNANSWERED_REQUEST = "unanswered_request"
+    RENEWAL_NEEDED = "renewal_needed"
+    LADDER_CLIMBED = "ladder_climbed"
+    NO_AD_NEEDS_IT = "no_ad_needs_it"
+    COVERED = "covered"
+    CONTRACT_ENDS_FIRST = "contract_ends_first"
+    CREATOR_DECLINED = "creator_declined"
+    POST_REMOVED = "post_removed"
+    NO_END_DATE = "no_end_date"
+    TOO_LATE_TO_ASK = "too_late_to_ask"
+    LAPSED_UNANSWERED = "lapsed_unanswered"
+    IS_REVOKED = "is_revoked"
+
+
+SENTENCES: dict[Reason, str] = {
+    Reason.REQUESTED: "the authorization was requested",
+    Reason.ASKED_ANEW: "it had ended and was requested anew",
+    Reason.GRANTED: "the creator granted it",
+    Reason.ADOPTED: "a grant arrived that nobody had requested here, so it was adopted",
+    Reason.RENEWED: "a newer grant lasts longer than the one before",
+    Reason.REVIVED: "a newer grant or an extension brought it back",
+    Reason.EXTENDED: "the creator extended the code",
+    Reason.AD_STARTED: "an ad that uses it delivers",
+    Reason.ANOTHER_AD: "a further ad uses it",
+    Reason.LAST_AD_STOPPED: "the last ad that used it stopped",
+    Reason.AD_STOPPED: "an ad stopped",
+    Reason.PERIOD_ENDED: "its period is over",
+    Reason.REQUEST_LAPSED: "the request stayed unanswered for too long",
+    Reason.WITHDRAWN: "the creator withdrew it",
+    Reason.DECLINED: "the creator declined",
+    Reason.RENEWAL_DECLINED: "the creator declined to renew; the present period goes on",
+    Reason.CODE_REFUSED: "TikTok refused a code; what was granted before stands",
+    Reason.CONDITION_CHANGED: "the condition of the post changed",
+    Reason.FACTS_UPDATED: "facts of the request were updated",
+    Reason.ALREADY_SO: "this was known already",
+    Reason.OLDER_NEWS: "something newer is known already",
+    Reason.NO_GRANT_YET: "no grant is known yet; the event waits for it",
+    Reason.NOT_KNOWN_YET: "the authorization is not known yet; the event waits for it",
+    Reason.AD_WITHOUT_AUTHORIZATION: "an ad started although the authorization had ended; a person should look",
+    Reason.EXTENSION_AFTER_REVOCATION: "an extension came after a revocation; a person should look",
+    Reason.ASKED: "a renewal request to the creator is owed",
+    Reason.NO_LONGER_DUE: "the renewal was no longer due when its turn came",
+    Reason.WAITING_FOR_TIKTOK: "waiting for TikTok to confirm the code",
+    Reason.NO_CODE_FOUND: "no Spark code was found in the text; a person should look",
+    Reason.UNREADABLE: "the stored event cannot be read; a person should look",
+    Reason.UNANSWERED_REQUEST: "the request lapses when nobody answers",
+    Reason.RENEWAL_NEEDED: "something that needs the authorization runs on after its end",
+    Reason.LADDER_CLIMBED: "every request before the end was sent",
+    Reason.NO_AD_NEEDS_IT: "no running ad and no stated need depends on it",
+    Reason.COVERED: "every flight and every stated need ends before the authorization does",
+    Reason.CONTRACT_ENDS_FIRST: "the contract ends before the authorization does",
+    Reason.CREATOR_DECLINED: "the creator declined to renew",
+    Reason.POST_REMOVED: "the post was removed, so extending it cannot help",
+    Reason.NO_END_DATE: "this kind of access has no end date",
+    Reason.TOO_LATE_TO_ASK: "it ended too long ago to ask for an extension",
+    Reason.LAPSED_UNANSWERED: "the request lapsed; a new request or a grant starts it again",
+    Reason.IS_REVOKED: "it is revoked; only a grant that begins later revives it",
+}
+
+
+def sentence(code: str) -> str:
+    """The sentence of a reason code; an unknown code (of a newer version) speaks for itself."""
+    return SENTENCES[Reason(code)] if code in Reason.__members__.values() else code

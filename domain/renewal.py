@@ -1,0 +1,237 @@
+"""When a creator is asked to renew, and when not: one table of windows and rungs, and one pure plan.
+
+A period's last third is its renewal window (at most 30 days). Its last twentieth is the emergency in which every hint
+that would delay an ask is ignored, its last fiftieth the last resort. The figures follow ACME clients' practice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from domain.authorization import Action, Authorization, Plan, State
+from domain.events import Condition
+from domain.reasons import Reason
+
+FOREVER = datetime.max.replace(tzinfo=UTC)
+
+
+class Urgency(StrEnum):
+    """How near the end an ask is."""
+
+    WINDOW = "window"
+    EMERGENCY = "emergency"
+    LAST_RESORT = "last_resort"
+    AFTER_END = "after_end"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Law:
+    """What holds for periods of `days`: spans before the end; a negative rung is an ask after the end."""
+
+    days: int
+    window: timedelta
+    emergency: timedelta
+    last_resort: timedelta
+    rungs: tuple[timedelta, ...]
+
+
+def law(days: int, window: float, emergency: float, last_resort: float, rungs: tuple[float, ...]) -> Law:
+    """A row of the table, written in days."""
+    return Law(
+        days=days,
+        window=timedelta(days=window),
+        emergency=timedelta(days=emergency),
+        last_resort=timedelta(days=last_resort),
+        rungs=tuple(timedelta(days=rung) for rung in rungs),
+    )
+
+
+# fmt: off
+LAWS = (
+    #    days  window  emergency  last resort  asks, in days before the end (negative: after it)
+    law(    7,   2.33,      0.35,        0.14, (2.3, 1, 0.5, -1)),
+    law(   30,  10,         1.5,         0.6,  (10, 5, 2, 1, -1, -5)),
+    law(   60,  20,         3,           1.2,  (20, 10, 5, 2, 1, -1, -5)),
+    law(  180,  30,         9,           3.6,  (30, 14, 7, 3, 1, -1, -5)),
+    law(  365,  30,        18,           7.3,  (30, 14, 7, 3, 1, -1, -5)),
+)
+# fmt: on
+
+# An hour's spread keeps many periods that end together from asking in the same second.
+MOST_JITTER = timedelta(hours=1)
+# Somebody who turns the daemon on over old data must not write to creators about what ended long ago.
+STALE_AFTER = timedelta(days=7)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Policy:
+    """What operators may set: the periods on offer (days) and how long a request may stay unanswered."""
+
+    offered_days: tuple[int, ...] = (7, 30, 60, 365)
+    lapse_after: timedelta = timedelta(days=14)
+    minimum_daily_budget: int = 50
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AskDue:
+    """A rung that is reached: what to ask for, and how urgently."""
+
+    rung: int
+    urgency: Urgency
+    days: int
+
+
+def law_of(starts_at: datetime, ends_at: datetime) -> Law:
+    """The row for a period: the longest one that the period fills, give or take a day."""
+    length = ends_at - starts_at + timedelta(days=1)
+    return max((row for row in LAWS if timedelta(days=row.days) <= length), key=lambda row: row.days, default=LAWS[0])
+
+
+def plan(authorization: Authorization, *, now: datetime, policy: Policy) -> Plan:
+    """What the clock does next for this authorization, and why."""
+    match authorization.state:
+        case State.REQUESTED:
+            asked_at = authorization.requested_at or authorization.state_since
+            return Plan(action=Action.LAPSE, at=asked_at + policy.lapse_after, why=Reason.UNANSWERED_REQUEST)
+        case State.REVOKED:
+            return Plan(why=Reason.IS_REVOKED)
+        case State.EXPIRED:
+            return plan_after_the_end(authorization, now)
+        case _:
+            return plan_before_the_end(authorization, now)
+
+
+def plan_before_the_end(authorization: Authorization, now: datetime) -> Plan:
+    """A running period: ask on the next rung if the renewal is needed, and end it at its end."""
+    ends_at = authorization.expires_at
+    if ends_at is None:
+        return Plan(why=Reason.NO_END_DATE)
+    if objection := objection_to_asking(authorization, ends_at):
+        return Plan(action=Action.EXPIRE, at=ends_at, why=objection)
+    rung = next_rung(authorization, now)
+    if rung is None or rung.at >= ends_at:
+        return Plan(action=Action.EXPIRE, at=ends_at, why=Reason.LADDER_CLIMBED)
+    return Plan(action=Action.ASK, at=rung.at, why=Reason.RENEWAL_NEEDED)
+
+
+def plan_after_the_end(authorization: Authorization, now: datetime) -> Plan:
+    """An expired one: TikTok's own remedy is an extension, so the ladder goes on for some days."""
+    ends_at = authorization.expires_at
+    if ends_at is None or authorization.state_reason == Reason.REQUEST_LAPSED:
+        return Plan(why=Reason.LAPSED_UNANSWERED)
+    if objection := objection_to_asking(authorization, max(ends_at, now)):
+        return Plan(why=objection)
+    rung = next_rung(authorization, now)
+    if rung is None:
+        return Plan(why=Reason.LADDER_CLIMBED)
+    if now - rung.at > STALE_AFTER:
+        return Plan(why=Reason.TOO_LATE_TO_ASK)
+    return Plan(action=Action.ASK, at=rung.at, why=Reason.RENEWAL_NEEDED)
+
+
+def objection_to_asking(authorization: Authorization, from_: datetime) -> Reason | None:
+    """Why the creator is not asked, or None: nobody is asked for what no ad needs, nor what cannot help."""
+    if authorization.condition is Condition.REMOVED:
+        return Reason.POST_REMOVED
+    if authorization.declined_at is not None:
+        return Reason.CREATOR_DECLINED
+    need = need_of(authorization)
+    if need is None:
+        return Reason.NO_AD_NEEDS_IT
+    if need <= from_:
+        return Reason.COVERED
+    contract_end = authorization.contract_ends_at
+    return Reason.CONTRACT_ENDS_FIRST if contract_end is not None and contract_end <= from_ else None
+
+
+def need_of(authorization: Authorization) -> datetime | None:
+    """Until when something needs the authorization; None if nothing does. An ad without an end needs it for ever."""
+    ends = [flight.ad.flight_end or FOREVER for flight in authorization.flights.values() if flight.is_live]
+    if authorization.needed_until is not None:
+        ends.append(authorization.needed_until)
+    return max(ends, default=None)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rung:
+    """One ask of a period's ladder: its place in the law's row, and when it is due."""
+
+    number: int
+    at: datetime
+
+
+def next_rung(authorization: Authorization, now: datetime) -> Rung | None:
+    """The next ask. Of several that are overdue only the latest counts: one message, not one for each missed."""
+    ladder = rungs_left(authorization)
+    overdue = [rung for rung in ladder if rung.at <= now]
+    if not overdue:
+        return ladder[0] if ladder else None
+    following = ladder[len(overdue) :]
+    # A late ask that is nearly at the next rung takes that one's place, or two messages would follow each other.
+    if following and following[0].at - now < (following[0].at - overdue[-1].at) / 8:
+        return Rung(number=following[0].number, at=overdue[-1].at)
+    return overdue[-1]
+
+
+def rungs_left(authorization: Authorization) -> list[Rung]:
+    """The rungs not used yet on this side of the period's end."""
+    starts_at, ends_at = authorization.starts_at, authorization.expires_at
+    if starts_at is None or ends_at is None:
+        return []
+    after_end = authorization.state is State.EXPIRED
+    rungs = law_of(starts_at, ends_at).rungs
+    return [
+        Rung(number=number, at=ends_at - before + jitter(authorization, number))
+        for number, before in enumerate(rungs)
+        if number >= authorization.rung and (before < timedelta()) == after_end
+    ]
+
+
+def jitter(authorization: Authorization, rung: int) -> timedelta:
+    """A random-looking delay, always the same for one rung of one period; none where every minute counts."""
+    starts_at, ends_at = authorization.starts_at, authorization.expires_at
+    if starts_at is None or ends_at is None:
+        return timedelta()
+    row = law_of(starts_at, ends_at)
+    before = row.rungs[rung]
+    if timedelta() < before <= row.emergency:
+        return timedelta()
+    seed = hashlib.blake2b(f"{authorization.key} {ends_at.isoformat()} {rung}".encode(), digest_size=4).digest()
+    return min(MOST_JITTER, abs(before) / 20) * (int.from_bytes(seed) / 2**32)
+
+
+def ask_due(authorization: Authorization, *, now: datetime, policy: Policy) -> AskDue | None:
+    """The ask that is due at `now`, or None if the plan has none by then."""
+    upcoming = authorization.plan
+    if upcoming.action is not Action.ASK or upcoming.at is None or upcoming.at > now:
+        return None
+    rung = next_rung(authorization, now)
+    if rung is None or authorization.expires_at is None:
+        return None
+    return AskDue(
+        rung=rung.number, urgency=urgency_of(authorization, now), days=smallest_period(authorization, now, policy)
+    )
+
+
+def urgency_of(authorization: Authorization, now: datetime) -> Urgency:
+    """How near the end of its period an authorization is at `now`."""
+    starts_at, ends_at = authorization.starts_at, authorization.expires_at
+    if starts_at is None or ends_at is None:
+        return Urgency.WINDOW
+    row, left = law_of(starts_at, ends_at), ends_at - now
+    if left <= timedelta():
+        return Urgency.AFTER_END
+    if left <= row.last_resort:
+        return Urgency.LAST_RESORT
+    return Urgency.EMERGENCY if left <= row.emergency else Urgency.WINDOW
+
+
+def smallest_period(authorization: Authorization, now: datetime, policy: Policy) -> int:
+    """The fewest days on offer that cover the need, else the most. TikTok adds days to what is left."""
+    ends_at = max(authorization.expires_at or now, now)
+    need = min(need_of(authorization) or ends_at, authorization.contract_ends_at or FOREVER)
+    offered = sorted(policy.offered_days)
+    return next((days for days in offered if need - ends_at <= timedelta(days=days)), offered[-1])

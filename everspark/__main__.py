@@ -1,0 +1,5 @@
+"""`python -m everspark` is the command `everspark`."""
+
+from everspark.cli import main
+
+main()

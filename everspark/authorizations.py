@@ -1,0 +1,91 @@
+"""`everspark show` and `everspark list`: where an authorization stands, what comes next, and why."""
+
+from typing import Annotated, Any
+
+import psycopg
+import typer
+from psycopg.rows import dict_row
+
+from domain.lifecycle import State
+from everspark.opened import AsJson, Data, opened
+from everspark.outcomes import NOT_FOUND, Stop
+from everspark.printing import as_facts, as_json, as_table
+from infra.database import hot
+
+SHOW = """
+SELECT id, key, advertiser_id, item_id, account_handle AS account, route, state, condition, expires_at,
+       next_action, next_action_at, why
+FROM authorizations WHERE key = %s
+"""
+HISTORY = """
+SELECT at, event, outcome, from_state AS "from", to_state AS "to", reason, note
+FROM history WHERE authorization_id = %s ORDER BY id
+"""
+LIST = """
+SELECT key, route, state, condition, expires_at, next_action, next_action_at, why
+FROM authorizations
+WHERE (%(state)s::text IS NULL OR state = %(state)s)
+  AND (%(advertiser)s::text IS NULL OR advertiser_id = %(advertiser)s)
+ORDER BY id DESC LIMIT %(limit)s
+"""
+
+
+def show(
+    authorization: Annotated[str, typer.Argument(help="ADVERTISER/POST, or ADVERTISER/@HANDLE for account access.")],
+    data: Data = None,
+    json: AsJson = False,
+) -> None:
+    """State, dates, history, next action and why.
+
+    Example: everspark show 7200000000000000001/7300000000000000001 --json
+    """
+    with opened(data) as tools, hot(tools.engine) as connection:
+        found = read(connection, authorization)
+    if found is None:
+        raise Stop(f"There is no authorization {authorization}; `everspark list` names those there are.", NOT_FOUND)
+    if json:
+        as_json(found)
+        return
+    history: list[dict[str, Any]] = found.pop("history")
+    as_facts(found)
+    columns = ("at", "event", "outcome", "from", "to", "reason", "note")
+    as_table(columns, [[row[name] for name in columns] for row in history], title="\nHistory")
+
+
+def list_(
+    state: Annotated[State | None, typer.Option(help="Only those in this state.")] = None,
+    advertiser: Annotated[str | None, typer.Option(help="Only those of this advertiser.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest first.")] = 50,
+    data: Data = None,
+    json: AsJson = False,
+) -> None:
+    """Authorizations, the newest first.
+
+    Example: everspark list --state active --limit 20
+    """
+    values = {"state": state, "advertiser": advertiser, "limit": limit}
+    with opened(data) as tools, hot(tools.engine) as connection:
+        rows = connection.cursor(row_factory=dict_row).execute(LIST, values).fetchall()
+    if json:
+        as_json(rows)
+        return
+    columns = ("key", "route", "state", "condition", "expires_at", "next_action", "next_action_at", "why")
+    as_table(columns, [[row[name] for name in columns] for row in rows])
+
+
+def read(connection: psycopg.Connection[Any], key: str) -> dict[str, Any] | None:
+    """One authorization with its history, as `show --json` prints it; None when there is none."""
+    cursor = connection.cursor(row_factory=dict_row)
+    found = cursor.execute(SHOW, [_tidy(key)]).fetchone()
+    if found is None:
+        return None
+    identity = found.pop("id")
+    if found["account"] is None:
+        del found["account"]
+    found["history"] = cursor.execute(HISTORY, [identity]).fetchall()
+    return found
+
+
+def _tidy(key: str) -> str:
+    advertiser, slash, subject = key.strip().partition("/")
+    return advertiser + slash + (subject.lower() if subject.startswith("@") else subject)

@@ -1,0 +1,34 @@
+"""The command `everspark`: one Typer application, one module for each group of commands."""
+
+import typer
+
+from everspark import authorizations, doctor, events, processes, producers, sending, up
+from everspark.outcomes import sentences
+
+EPILOG = "Ends with 0 when well, 1 when something is wrong, 2 for wrong usage or settings, 3 when not found."
+
+app = typer.Typer(
+    name="everspark",
+    help="Keeps TikTok Spark Ads authorizations alive.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(up.up)
+app.command()(processes.web)
+app.command()(processes.worker)
+app.command()(processes.scheduler)
+app.command()(processes.migrate)
+app.add_typer(producers.app, name="producer")
+app.command()(sending.send)
+app.command()(authorizations.show)
+app.command("list")(authorizations.list_)
+app.add_typer(events.app, name="events")
+app.command()(doctor.doctor)
+
+
+def main() -> None:
+    """The console script."""
+    with sentences():
+        app()

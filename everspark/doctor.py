@@ -1,0 +1,188 @@
+"""`everspark doctor`: what is wrong, and how to mend it."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+import psycopg
+import typer
+from sqlalchemy import Engine
+
+from everspark.opened import AsJson, Data, database
+from everspark.outcomes import WRONG, first_line
+from everspark.printing import as_json, as_table
+from infra import ledger
+from infra.broker import redis_client
+from infra.clock import SystemClock
+from infra.database import OUTAGES, hot, is_current, make_engine
+from infra.embedded import EmbeddedError
+from infra.mail import BadSmtpUrl, SmtpMailer, SmtpServer
+from infra.settings import Settings, load
+from infra.vault import KeyUnusableError, load_key
+
+# Signatures tolerate minutes, but due instants are compared with stored ones: seconds should be right.
+LARGEST_SKEW = timedelta(seconds=2)
+# A sweep may be late by a restart or a change of leader before it is a reason to get up.
+LATE_AFTER_SWEEPS, LATE_AT_LEAST = 6, timedelta(minutes=2)
+START = "start `everspark up` (or `everspark scheduler`)"
+COUNTS = """
+SELECT (SELECT count(*) FROM pending WHERE status = 'quarantined'),
+       (SELECT count(*) FROM pending WHERE status = 'parked'),
+       (SELECT count(*) FROM outbox WHERE status = 'failed'),
+       (SELECT count(*) FROM outbox WHERE status = 'uncertain')
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """One thing that was looked at; `remedy` is empty when it is well."""
+
+    name: str
+    ok: bool
+    detail: str
+    remedy: str = ""
+
+
+def doctor(
+    only: Annotated[list[str] | None, typer.Option(help="Judge only what is called so; may be repeated.")] = None,
+    data: Data = None,
+    json: AsJson = False,
+) -> None:
+    """Looks at database, migrations, Redis, mail, clock and sweeps. Ends with 1 if something is wrong.
+
+    Example: everspark doctor --json
+    Example: everspark doctor --only database --only sweeps
+    """
+    findings = [found for found in examine(load(data_dir=data)) if not only or found.name in only]
+    if json:
+        as_json({"ok": all(found.ok for found in findings), "findings": [asdict(found) for found in findings]})
+    else:
+        rows = [("ok" if found.ok else "WRONG", found.name, found.detail, found.remedy or None) for found in findings]
+        as_table(("", "what", "found", "remedy"), rows)
+    if not all(found.ok for found in findings):
+        raise typer.Exit(WRONG)
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """All findings; what depends on a database that is away is left out."""
+    return [_key(settings), *_around_the_database(settings), _redis(settings), _smtp(settings)]
+
+
+def _around_the_database(settings: Settings) -> list[Finding]:
+    remedy = "look into data/postgres/server.log" if settings.is_embedded else "check EVERSPARK_DATABASE_URL"
+    try:
+        with database(settings) as url:
+            engine = make_engine(url, pool_size=1)
+            try:
+                return _in_the_database(engine, settings)
+            finally:
+                engine.dispose()
+    except (*OUTAGES, EmbeddedError) as error:
+        return [Finding(name="database", ok=False, detail=first_line(error), remedy=remedy)]
+
+
+def _in_the_database(engine: Engine, settings: Settings) -> list[Finding]:
+    with hot(engine) as connection:
+        before = SystemClock().now()
+        version, now = connection.execute("select version(), clock_timestamp()").fetchall()[0]
+    findings = [Finding(name="database", ok=True, detail=" ".join(str(version).split()[:2])), _skew(now - before)]
+    if not is_current(engine):
+        remedy = "run `everspark migrate`"
+        return [*findings, Finding(name="migrations", ok=False, detail="not at this version's schema", remedy=remedy)]
+    findings.append(Finding(name="migrations", ok=True, detail="current"))
+    with hot(engine) as connection:
+        return [*findings, *_sweeps(connection, settings, before), *_waiting(connection)]
+
+
+def _skew(skew: timedelta) -> Finding:
+    return Finding(
+        name="clock",
+        ok=abs(skew) <= LARGEST_SKEW,
+        detail=f"{skew.total_seconds():+.1f} s from this machine to the database",
+        remedy="" if abs(skew) <= LARGEST_SKEW else "synchronise both machines' clocks (NTP)",
+    )
+
+
+def _sweeps(connection: psycopg.Connection[Any], settings: Settings, now: datetime) -> list[Finding]:
+    last = {sweep.job: sweep for sweep in ledger.last_sweeps(connection)}
+    expire, vows = last.get("expire"), last.get("vows")
+    if expire is None:
+        return [Finding(name="sweeps", ok=False, detail="none has ever run", remedy=START)]
+    age, limit = (
+        now - expire.started_at,
+        max(LATE_AT_LEAST, LATE_AFTER_SWEEPS * timedelta(seconds=settings.sweep_seconds)),
+    )
+    detail = f"the last one {age.total_seconds():.0f} s ago"
+    findings = [Finding(name="sweeps", ok=age <= limit, detail=detail, remedy="" if age <= limit else START)]
+    failed = [sweep for sweep in last.values() if sweep.error is not None and sweep.job != "vows"]
+    findings += [
+        Finding(
+            name=f"sweep {sweep.job}",
+            ok=False,
+            detail=first_line(sweep.error),
+            remedy="look into the log: sweep_failed",
+        )
+        for sweep in failed
+    ]
+    broken = vows is not None and vows.error is not None
+    detail = (
+        first_line(vows.error) if vows is not None and broken else "kept" if vows is not None else "not checked yet"
+    )
+    remedy = "report it with the rows named here: this is a bug" if broken else ""
+    return [*findings, Finding(name="vows", ok=not broken, detail=detail, remedy=remedy)]
+
+
+def _waiting(connection: psycopg.Connection[Any]) -> list[Finding]:
+    quarantined, parked, failed, uncertain = connection.execute(COUNTS).fetchall()[0]
+    return [
+        Finding(
+            name="events",
+            ok=not quarantined,
+            detail=f"{quarantined} quarantined, {parked} parked",
+            remedy="`everspark events list --status quarantined`, then `events replay`" if quarantined else "",
+        ),
+        Finding(
+            name="outbox",
+            ok=not failed,
+            detail=f"{failed} failed, {uncertain} uncertain",
+            remedy="look into the log: outbox rows say why" if failed else "",
+        ),
+    ]
+
+
+def _redis(settings: Settings) -> Finding:
+    if not settings.redis_url:
+        return Finding(name="redis", ok=True, detail="not used: the queue is in memory")
+    problem = _problem(lambda: redis_client(settings.redis_url).ping())
+    remedy = "check EVERSPARK_REDIS_URL and that Redis runs" if problem else ""
+    return Finding(name="redis", ok=not problem, detail=problem or "answers", remedy=remedy)
+
+
+def _smtp(settings: Settings) -> Finding:
+    if not settings.smtp_url:
+        return Finding(name="smtp", ok=True, detail="not configured: messages wait (EVERSPARK_SMTP_URL)")
+    try:
+        problem = SmtpMailer(SmtpServer.parse(settings.smtp_url), timeout=5).check()
+    except BadSmtpUrl as error:
+        problem = str(error)
+    remedy = "check EVERSPARK_SMTP_URL; messages wait until it answers" if problem else ""
+    return Finding(name="smtp", ok=problem is None, detail=problem or "answers", remedy=remedy)
+
+
+def _key(settings: Settings) -> Finding:
+    try:
+        load_key(settings)
+    except KeyUnusableError as error:
+        return Finding(name="key", ok=False, detail=str(error), remedy="set EVERSPARK_SECRET_KEY")
+    return Finding(name="key", ok=True, detail="usable")
+
+
+def _problem(look: Callable[[], object]) -> str:
+    import redis
+
+    try:
+        look()
+    except (redis.RedisError, OSError) as error:
+        return first_line(error)
+    return ""

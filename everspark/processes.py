@@ -1,0 +1,64 @@
+"""`everspark web`, `worker`, `scheduler` and `migrate`: the parts as processes of their own."""
+
+from typing import Annotated
+
+import typer
+
+from everspark.opened import Data, database
+from everspark.outcomes import say
+from infra.database import migrate as migrate_to_head
+from infra.settings import Settings, load, need_for_processes_apart
+
+Host = Annotated[str | None, typer.Option(help="Address to listen on.", show_default="EVERSPARK_HOST or 127.0.0.1")]
+Port = Annotated[int | None, typer.Option(help="Port to listen on.", show_default="EVERSPARK_PORT or 8080")]
+
+
+def web(host: Host = None, port: Port = None, data: Data = None) -> None:
+    """Takes webhooks in and shows the pages. Needs EVERSPARK_DATABASE_URL, EVERSPARK_REDIS_URL, EVERSPARK_SECRET_KEY.
+
+    Example: everspark web --host 0.0.0.0 --port 8080
+    """
+    settings = _apart(load(host=host, port=port, data_dir=data))
+
+    from web import main
+
+    main.run(settings)
+
+
+def worker(data: Data = None) -> None:
+    """Applies events and pays what is owed; also as `dramatiq worker.main:start`.
+
+    Example: everspark worker
+    """
+    settings = _apart(load(data_dir=data))
+
+    from worker import main
+
+    main.run(settings)
+
+
+def scheduler(data: Data = None) -> None:
+    """Notices what time has changed. Run two: one leads, the other takes over.
+
+    Example: everspark scheduler
+    """
+    settings = _apart(load(data_dir=data))
+
+    from scheduler import main
+
+    main.run(settings)
+
+
+def migrate(data: Data = None) -> None:
+    """Brings the database to this version's schema; before the other processes of a new version start.
+
+    Example: everspark migrate
+    """
+    with database(load(data_dir=data)) as url:
+        migrate_to_head(url)
+    say("The database is at this version's schema.")
+
+
+def _apart(settings: Settings) -> Settings:
+    need_for_processes_apart(settings)
+    return settings

@@ -1,0 +1,155 @@
+"""The queue. Its messages only say where there is mail: losing one, or getting it twice, is harmless.
+
+A nudge is coalesced: while one is on its way to a mailbox (its wake key is set), no other is sent. The worker clears
+the key before its first read, so whatever is committed later causes a new nudge.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Protocol
+
+import dramatiq
+import redis
+import structlog
+from dramatiq.brokers.redis import RedisBroker
+from dramatiq.brokers.stub import StubBroker
+from dramatiq.middleware import default_middleware
+
+log = structlog.get_logger()
+
+DRAIN, PAY = "drain", "pay"
+MAILBOXES_QUEUE, OUTBOX_QUEUE = "mailboxes", "outbox"
+# A message of a killed worker comes back by a random maintenance pass: after some ten minutes by default, like this
+# within seconds. The guarantee is the `rescue` sweep over SQL.
+HEARTBEAT_MS, MAINTENANCE_CHANCE = 10_000, 1_000_000
+# A wake key outlives its message only when a worker was killed in between; then this is how long nudges are held back.
+WAKE_SECONDS = 10
+REDIS_TIMEOUT_SECONDS = 5
+# dramatiq's consumer sleeps between polls, up to a second by default: that would be the latency of a quiet system.
+LONGEST_POLL_MS = 20
+
+
+class PromptRedisBroker(RedisBroker):
+    """dramatiq's Redis broker, with consumers that never sleep long, however they are started."""
+
+    def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> dramatiq.Consumer:
+        """A consumer whose idle polls are at most `LONGEST_POLL_MS` apart."""
+        return super().consume(queue_name, prefetch, min(timeout, LONGEST_POLL_MS))
+
+
+class WakeKeys(Protocol):
+    """Which nudges are under way."""
+
+    def claim(self, names: list[str]) -> list[str]: ...
+
+    def clear(self, name: str) -> None: ...
+
+
+class MemoryWakeKeys:
+    """Wake keys of a program that runs as one process."""
+
+    def __init__(self) -> None:
+        self._until: dict[str, float] = {}
+
+    def claim(self, names: list[str]) -> list[str]:
+        """The names that were free; they are taken now."""
+        now = time.monotonic()
+        free = [name for name in names if self._until.get(name, 0) <= now]
+        self._until |= dict.fromkeys(free, now + WAKE_SECONDS)
+        return free
+
+    def clear(self, name: str) -> None:
+        """The nudge has arrived; the next one may be sent."""
+        self._until.pop(name, None)
+
+
+class RedisWakeKeys:
+    """Wake keys shared by all processes: `everspark:wake:<name>`, each for a few seconds."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+
+    def claim(self, names: list[str]) -> list[str]:
+        """The names that were free; they are taken now."""
+        pipeline = self._client.pipeline(transaction=False)
+        for name in names:
+            pipeline.set(f"everspark:wake:{name}", 1, nx=True, ex=WAKE_SECONDS)
+        return [name for name, was_free in zip(names, pipeline.execute(), strict=True) if was_free]
+
+    def clear(self, name: str) -> None:
+        """The nudge has arrived; the next one may be sent."""
+        self._client.delete(f"everspark:wake:{name}")
+
+
+class Nudges:
+    """Tells the workers where there is work. Never raises: what a lost nudge leaves behind, `rescue` finds."""
+
+    def __init__(self, broker: dramatiq.Broker, wake: WakeKeys) -> None:
+        self._broker = broker
+        self._wake = wake
+
+    def mailboxes(self, numbers: Iterable[int]) -> None:
+        """There is mail in these mailboxes."""
+        self._send({f"mailbox:{number}": message(DRAIN, MAILBOXES_QUEUE, number) for number in sorted(set(numbers))})
+
+    def outbox(self) -> None:
+        """Something is owed."""
+        self._send({"outbox": message(PAY, OUTBOX_QUEUE)})
+
+    def arrived(self, name: str) -> None:
+        """A worker begins: from here on a new commit needs a new nudge."""
+        try:
+            self._wake.clear(name)
+        except redis.RedisError as error:
+            log.warning("nudge_lost", name=name, error=type(error).__name__)
+
+    def _send(self, messages: dict[str, dramatiq.Message[None]]) -> None:
+        if not messages:
+            return
+        try:
+            for name in self._wake.claim(list(messages)):
+                self._broker.enqueue(messages[name])
+        except (redis.RedisError, dramatiq.DramatiqError) as error:
+            log.warning("nudge_lost", names=list(messages)[:3], count=len(messages), error=type(error).__name__)
+
+
+def message(actor: str, queue: str, *args: int) -> dramatiq.Message[None]:
+    """A message by name, so that no process needs to import the actor."""
+    return dramatiq.Message(queue_name=queue, actor_name=actor, args=args, kwargs={}, options={})
+
+
+def make_broker(redis_url: str | None) -> dramatiq.Broker:
+    """The broker: on Redis where an address is given, else in the memory of this process."""
+    middleware = [part() for part in default_middleware]
+    if not redis_url:
+        broker: dramatiq.Broker = StubBroker(middleware=middleware)
+        broker.emit_after("process_boot")
+    else:
+        broker = PromptRedisBroker(
+            client=redis_client(redis_url),
+            namespace="everspark",
+            middleware=middleware,
+            heartbeat_timeout=HEARTBEAT_MS,
+            maintenance_chance=MAINTENANCE_CHANCE,
+        )
+    broker.declare_queue(MAILBOXES_QUEUE)
+    broker.declare_queue(OUTBOX_QUEUE)
+    return broker
+
+
+def make_nudges(broker: dramatiq.Broker) -> Nudges:
+    """Nudges through `broker`, with the wake keys where the messages are."""
+    wake = RedisWakeKeys(broker.client) if isinstance(broker, RedisBroker) else MemoryWakeKeys()
+    return Nudges(broker, wake)
+
+
+def redis_client(url: str) -> redis.Redis:
+    """A client with time-outs: a time limit cannot interrupt a system call."""
+    return redis.Redis.from_url(
+        url,
+        socket_timeout=REDIS_TIMEOUT_SECONDS,
+        socket_connect_timeout=REDIS_TIMEOUT_SECONDS,
+        health_check_interval=15,
+    )

@@ -1,0 +1,232 @@
+"""The inbox: every event is stored here, once by (sender, event id), before anybody is told that it was accepted.
+
+Three senders write to it (webhooks, the clock, the look at TikTok) and one reader, the worker, takes from it.
+What is not handled yet stands in `pending`; the worker deletes there and records the outcome here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import psycopg
+
+MAILBOXES = 64
+
+# Retries of an event that raised, with the running total: a deadlock or a restart of the database is over in seconds,
+# a deployment in minutes; what still raises then is a bug and wants a person.
+RETRY_AFTER = (
+    timedelta(seconds=5),  # 5 s
+    timedelta(seconds=30),  # 35 s
+    timedelta(minutes=5),  # 5 min 35 s
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Letter:
+    """One event on its way in. `data` is JSON without secrets; `sealed` holds a Spark code, encrypted."""
+
+    sender: str
+    event_id: str
+    type: str
+    key: str
+    occurred_at: datetime
+    data: bytes
+    sealed: bytes | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Receipt:
+    """What became of a letter: `is_new` is False for one that had been accepted before."""
+
+    sender: str
+    event_id: str
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """One event as the worker takes it, with the number of attempts that raised before."""
+
+    seq: int
+    sender: str
+    type: str
+    key: str
+    mailbox: int
+    occurred_at: datetime
+    data: bytes
+    sealed: bytes | None
+    attempts: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Handled:
+    """What the worker made of one event; written back to its inbox row."""
+
+    seq: int
+    outcome: str
+    reason: str
+
+
+def mailbox_of(key: str) -> int:
+    """The mailbox of an authorization's key, 0 to 63: events of one authorization always meet in the same one."""
+    return hashlib.blake2b(key.encode(), digest_size=1).digest()[0] % MAILBOXES
+
+
+ACCEPT = """
+WITH letters AS (
+    SELECT * FROM unnest(
+        %s::text[], %s::text[], %s::text[], %s::text[], %s::int2[], %s::timestamptz[], %s::text[], %s::bytea[]
+    ) WITH ORDINALITY AS t (sender, event_id, type, key, mailbox, occurred_at, data, sealed, place)
+), stored AS (
+    INSERT INTO inbox (sender, event_id, type, key, mailbox, occurred_at, received_at, data, sealed)
+    SELECT sender, event_id, type, key, mailbox, occurred_at, %s, data::jsonb, sealed FROM letters ORDER BY place
+    ON CONFLICT (sender, event_id) DO NOTHING
+    RETURNING seq, mailbox, key, sender, event_id
+), queued AS (
+    INSERT INTO pending (seq, mailbox, key) SELECT seq, mailbox, key FROM stored
+)
+SELECT sender, event_id FROM stored
+"""
+
+
+def accept(connection: psycopg.Connection[Any], letters: Sequence[Letter], *, now: datetime) -> list[Receipt]:
+    """Stores the letters in the caller's transaction, in their order; a batch of one is the same statement."""
+    rows = connection.execute(ACCEPT, columns_of(letters, now), prepare=True).fetchall()
+    return receipts(letters, rows)
+
+
+async def accept_async(
+    connection: psycopg.AsyncConnection[Any], letters: Sequence[Letter], *, now: datetime
+) -> list[Receipt]:
+    """`accept` for the web process, whose one loop must not wait."""
+    cursor = await connection.execute(ACCEPT, columns_of(letters, now), prepare=True)
+    return receipts(letters, await cursor.fetchall())
+
+
+def columns_of(letters: Sequence[Letter], now: datetime) -> list[Any]:
+    """The letters, turned by 90 degrees for `unnest`."""
+    return [
+        [letter.sender for letter in letters],
+        [letter.event_id for letter in letters],
+        [letter.type for letter in letters],
+        [letter.key for letter in letters],
+        [mailbox_of(letter.key) for letter in letters],
+        [letter.occurred_at for letter in letters],
+        [letter.data.decode() for letter in letters],
+        [letter.sealed for letter in letters],
+        now,
+    ]
+
+
+def receipts(letters: Sequence[Letter], stored: Iterable[tuple[str, str]]) -> list[Receipt]:
+    """A receipt for each letter; of two with the same identity in one batch the first is the new one."""
+    new = Counter(stored)
+    answers = []
+    for letter in letters:
+        identity = (letter.sender, letter.event_id)
+        answers.append(Receipt(sender=letter.sender, event_id=letter.event_id, is_new=new[identity] > 0))
+        new[identity] -= 1
+    return answers
+
+
+LOCK = "SELECT pg_advisory_xact_lock(%s, %s)"
+# Our own mailbox fills the batch when there is a backlog, so that several workers share it. Otherwise whatever other
+# mailboxes hold, and nobody else has locked, joins the batch: one transaction for many small mailboxes.
+JOIN = """
+WITH ours AS (SELECT count(*) AS size FROM (SELECT 1 FROM pending WHERE mailbox = %s AND status = 'ready' LIMIT %s) p)
+SELECT mailbox FROM (
+    SELECT DISTINCT mailbox FROM (SELECT mailbox FROM pending WHERE status = 'ready' ORDER BY seq LIMIT %s) waiting
+    WHERE mailbox <> %s
+) others
+WHERE (SELECT size FROM ours) < %s AND pg_try_advisory_xact_lock(%s, mailbox)
+"""
+LOCK_CLASS = 7401
+TAKE = """
+WITH chosen AS (
+    SELECT seq FROM pending
+    WHERE status = 'ready' AND mailbox = ANY(%s) AND (try_at IS NULL OR try_at <= %s) ORDER BY seq LIMIT %s
+), gone AS (
+    DELETE FROM pending USING chosen WHERE pending.seq = chosen.seq RETURNING pending.seq, pending.attempts, pending.key
+), woken AS (
+    DELETE FROM pending WHERE status = 'early' AND key IN (SELECT key FROM gone) RETURNING seq, attempts, key
+)
+SELECT inbox.seq, sender, type, inbox.key, mailbox, occurred_at, data::text::bytea, sealed, attempts
+FROM (SELECT * FROM gone UNION ALL SELECT * FROM woken) taken JOIN inbox USING (seq) ORDER BY inbox.seq
+"""
+"""Takes what is ready and, with it, the early events of the same authorizations: their time may have come."""
+
+
+def take(connection: psycopg.Connection[Any], mailbox: int, *, now: datetime, limit: int = 500) -> list[Mail]:
+    """Locks `mailbox` (and others that are free) for this transaction and takes up to `limit` ready events, in order.
+
+    The lock is the mailbox: one worker at a time, so that one authorization's events are applied in order.
+    """
+    connection.execute(LOCK, [LOCK_CLASS, mailbox], prepare=True)
+    others = connection.execute(JOIN, [mailbox, limit, limit, mailbox, limit, LOCK_CLASS], prepare=True).fetchall()
+    mailboxes = [mailbox, *(row[0] for row in others)]
+    rows = connection.execute(TAKE, [mailboxes, now, limit], prepare=True).fetchall()
+    return [Mail(*row) for row in rows]
+
+
+SETTLE = """
+UPDATE inbox SET outcome = t.outcome, reason = t.reason, handled_at = %s
+FROM unnest(%s::int8[], %s::text[], %s::text[]) AS t (seq, outcome, reason) WHERE inbox.seq = t.seq
+"""
+KEEP = """
+INSERT INTO pending (seq, mailbox, key, status, attempts, try_at, error)
+SELECT * FROM unnest(%s::int8[], %s::int2[], %s::text[], %s::text[], %s::int2[], %s::timestamptz[], %s::text[])
+"""
+
+
+def settle(connection: psycopg.Connection[Any], handled: Sequence[Handled], *, now: datetime) -> None:
+    """Records the outcomes on the inbox rows."""
+    if handled:
+        columns = [[h.seq for h in handled], [h.outcome for h in handled], [h.reason for h in handled]]
+        connection.execute(SETTLE, [now, *columns], prepare=True)
+
+
+def keep(connection: psycopg.Connection[Any], mails: Sequence[Mail], status: Sequence[str]) -> None:
+    """Puts events back into `pending` that wait for their authorization (early) or for a person (parked)."""
+    if mails:
+        columns = [[m.seq for m in mails], [m.mailbox for m in mails], [m.key for m in mails], list(status)]
+        nothing = [None] * len(mails)
+        connection.execute(KEEP, [*columns, [m.attempts for m in mails], nothing, nothing], prepare=True)
+
+
+def put_aside(connection: psycopg.Connection[Any], mail: Mail, *, error: str, now: datetime) -> str:
+    """Books a failed attempt at an event; after the last one it is quarantined. Returns its new status."""
+    attempts = mail.attempts + 1
+    is_last = attempts > len(RETRY_AFTER)
+    status, try_at = ("quarantined", None) if is_last else ("ready", now + RETRY_AFTER[attempts - 1])
+    connection.execute(
+        "UPDATE pending SET status = %s, attempts = %s, try_at = %s, error = %s WHERE seq = %s",
+        [status, attempts, try_at, error, mail.seq],
+    )
+    if is_last:
+        settle(connection, [Handled(seq=mail.seq, outcome="quarantined", reason="raised")], now=now)
+    return status
+
+
+def replay(connection: psycopg.Connection[Any], seqs: Sequence[int]) -> set[int]:
+    """Makes parked, quarantined or early events ready again, as if new; returns the mailboxes to nudge."""
+    rows = connection.execute(
+        "UPDATE pending SET status = 'ready', attempts = 0, try_at = NULL, error = NULL"
+        " WHERE seq = ANY(%s) AND status <> 'ready' RETURNING mailbox",
+        [list(seqs)],
+    ).fetchall()
+    return {row[0] for row in rows}
+
+
+def ready_mailboxes(connection: psycopg.Connection[Any], *, now: datetime, unhandled_since: datetime) -> set[int]:
+    """The mailboxes with events that nobody handled: accepted before `unhandled_since`, or due for another try."""
+    rows = connection.execute(
+        "SELECT DISTINCT mailbox FROM pending JOIN inbox USING (seq, mailbox)"
+        " WHERE status = 'ready' AND (try_at IS NULL OR try_at <= %s) AND received_at <= %s",
+        [now, unhandled_since],
+    ).fetchall()
+    return {row[0] for row in rows}

@@ -1,0 +1,186 @@
+"""What Prometheus sees: counters and histograms fed by the processes, and gauges read from the database at a scrape."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from domain.authorization import State
+from infra.clock import Clock
+from infra.tables import Handling, Payment
+
+log = structlog.get_logger()
+
+SIZES = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000)
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+# Scrapes of several collectors, or a dashboard's refreshes, cost the database one reading.
+CACHED_FOR = timedelta(seconds=15)
+
+
+class Metrics:
+    """One process's own registry: nothing global, so that tests and several apps in one process do not meet."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._accepted = self._counter("everspark_events_accepted", "Events stored by the ingress.", "novelty")
+        self._refused = self._counter("everspark_deliveries_refused", "Deliveries refused by the ingress.", "status")
+        self._handled = self._counter("everspark_events_handled", "Events handled by the worker.", "outcome")
+        self._paid = self._counter("everspark_outbox_paid", "Attempts at owed effects, by how they ended.", "status")
+        self._drain_size = self._histogram("everspark_drain_events", "Events taken in one drain.", SIZES)
+        self._drain_seconds = self._histogram("everspark_drain_seconds", "Duration of one drain.", SECONDS)
+
+    def accepted(self, *, new: int, again: int) -> None:
+        self._accepted.labels("new").inc(new)
+        self._accepted.labels("again").inc(again)
+
+    def refused(self, status: int) -> None:
+        self._refused.labels(str(status)).inc()
+
+    def paid(self, status: str, count: int = 1) -> None:
+        self._paid.labels(status).inc(count)
+
+    def drained(self, *, outcomes: Mapping[str, int], seconds: float) -> None:
+        for outcome, count in outcomes.items():
+            self._handled.labels(outcome).inc(count)
+        self._drain_size.observe(sum(outcomes.values()))
+        self._drain_seconds.observe(seconds)
+
+    def watch(self, engine: Engine, clock: Clock) -> None:
+        """Adds what the database knows."""
+        self.registry.register(DatabaseCollector(engine, clock))
+
+    def page(self) -> bytes:
+        return generate_latest(self.registry)
+
+    def _counter(self, name: str, help_: str, label: str) -> Counter:
+        return Counter(name, help_, [label], registry=self.registry)
+
+    def _histogram(self, name: str, help_: str, buckets: tuple[float, ...]) -> Histogram:
+        return Histogram(name, help_, buckets=buckets, registry=self.registry)
+
+
+class DatabaseCollector(Collector):
+    """Gauges from one reading of the database, kept for 15 s; one that is away leaves only `everspark_database_up` 0."""
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._engine, self._clock = engine, clock
+        self._lock = threading.Lock()
+        self._read_at: datetime | None = None
+        self._kept: list[Metric] = []
+
+    def describe(self) -> Iterable[Metric]:
+        return []
+
+    def collect(self) -> Iterable[Metric]:
+        with self._lock:
+            now = self._clock.now()
+            if self._read_at is None or not timedelta(0) <= now - self._read_at < CACHED_FOR:
+                self._kept, self._read_at = self._read(now), now
+            return self._kept
+
+    def _read(self, now: datetime) -> list[Metric]:
+        try:
+            with self._engine.connect() as connection:
+                answers = {name: connection.execute(text(sql), {"now": now}).all() for name, _, _, sql, _ in GAUGES}
+        except SQLAlchemyError as error:
+            log.warning("metrics_not_read", error=type(error).__name__)
+            return [_gauge("everspark_database_up", "Whether the database answered.", None, [(None, 0.0)], ())]
+        families = [
+            _gauge(name, help_, label, [(row[0], row[1]) for row in answers[name]], always)
+            for name, help_, label, _, always in GAUGES
+        ]
+        return [_gauge("everspark_database_up", "Whether the database answered.", None, [(None, 1.0)], ()), *families]
+
+
+# name, help, label, query (label's value, number), label values that are shown even at 0
+GAUGES: tuple[tuple[str, str, str | None, str, tuple[str, ...]], ...] = (
+    (
+        "everspark_inbox_pending",
+        "Events not finally handled.",
+        "status",
+        "SELECT status, count(*) FROM pending GROUP BY status",
+        tuple(Handling),
+    ),
+    (
+        "everspark_inbox_oldest_seconds",
+        "Age of the oldest event that is ready and not handled; 0 when there is none.",
+        None,
+        (
+            "SELECT NULL, coalesce(extract(epoch FROM :now - (SELECT received_at FROM inbox WHERE seq ="
+            " (SELECT min(seq) FROM pending WHERE status = 'ready'))), 0)"
+        ),
+        (),
+    ),
+    (
+        "everspark_inbox_lag_seconds",
+        "Time from accepted to handled, mean over the last 200 handled events.",
+        None,
+        (
+            "SELECT NULL, coalesce(avg(extract(epoch FROM handled_at - received_at)), 0) FROM"
+            " (SELECT handled_at, received_at FROM inbox WHERE handled_at IS NOT NULL ORDER BY seq DESC LIMIT 200) last"
+        ),
+        (),
+    ),
+    (
+        "everspark_outbox",
+        "Owed effects by state.",
+        "status",
+        "SELECT status, count(*) FROM outbox GROUP BY status",
+        tuple(Payment),
+    ),
+    (
+        "everspark_authorizations",
+        "Authorizations by state.",
+        "state",
+        "SELECT state, count(*) FROM authorizations GROUP BY state",
+        tuple(State),
+    ),
+    (
+        "everspark_authorizations_expiring",
+        "Authorizations in force that end within so many days.",
+        "days",
+        (
+            "SELECT days::text, (SELECT count(*) FROM authorizations WHERE state IN ('authorized', 'active')"
+            " AND expires_at IS NOT NULL AND expires_at < :now + make_interval(days => days))"
+            " FROM unnest(ARRAY[7, 30]) AS t (days)"
+        ),
+        (),
+    ),
+    (
+        "everspark_sweep_age_seconds",
+        "Time since each sweep last ended without an error.",
+        "job",
+        (
+            "SELECT job, extract(epoch FROM :now - max(ended_at)) FROM sweeps"
+            " WHERE ended_at IS NOT NULL AND error IS NULL GROUP BY job"
+        ),
+        (),
+    ),
+    (
+        "everspark_sweep_found",
+        "What each sweep found in its latest run.",
+        "job",
+        (
+            "SELECT DISTINCT ON (job) job, coalesce(found, 0) FROM sweeps WHERE ended_at IS NOT NULL"
+            " ORDER BY job, started_at DESC"
+        ),
+        (),
+    ),
+)
+
+
+def _gauge(
+    name: str, help_: str, label: str | None, rows: list[tuple[str | None, float]], always: tuple[str, ...]
+) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, help_, labels=[label] if label else [])
+    for value, number in (dict.fromkeys(always, 0.0) | dict(rows)).items():
+        family.add_metric([value] if label and value is not None else [], float(number))
+    return family

@@ -1,0 +1,176 @@
+"""Everything that can be configured, in one place: each setting is an EVERSPARK_ variable with its default and meaning.
+
+docs/settings.md is written from here, and a bad value stops the start with one sentence that names the variable.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from email.utils import parseaddr
+from pathlib import Path
+from typing import Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "EVERSPARK_"
+KEY_BYTES = 32
+
+
+class BadSettings(Exception):  # noqa: N818  it reads as what it is in `except BadSettings`
+    """A setting that cannot be used; the text is one sentence for the person who starts the program."""
+
+
+class Settings(BaseSettings):
+    """The configuration of one process, read from EVERSPARK_ variables; keyword arguments win over them."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True, env_ignore_empty=True
+    )
+
+    data_dir: Path = Field(Path("data"), description="Folder of the embedded PostgreSQL and of the key file.")
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    public_url: str = Field(
+        "", description="Address under which others reach this service; empty means `http://HOST:PORT`."
+    )
+    database_url: str = Field(
+        "", repr=False, description="`postgresql://user:password@host/name`; empty starts the embedded PostgreSQL."
+    )
+    redis_url: str = Field(
+        "", repr=False, description="`redis://host:6379/0`; empty keeps the queue in memory, for one process only."
+    )
+    secret_key: SecretStr = Field(
+        SecretStr(""),
+        description="Base64 of 32 bytes, encrypts codes and secrets at rest; empty makes `DATA_DIR/secret.key`, "
+        "with the embedded PostgreSQL only.",
+    )
+    smtp_url: str = Field(
+        "",
+        repr=False,
+        description="`smtp://[user:password@]host:port[?starttls=1]` or `smtps://…`; empty lets messages wait.",
+    )
+    mail_from: str = Field("Everspark <everspark@localhost>", description="Sender of all mail.")
+    log_format: Literal["auto", "json", "console"] = Field(
+        "auto", description="`json`, `console`, or `auto`: console on a terminal, otherwise JSON."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+    offer_180_days: bool = Field(
+        default=False, description="Whether 180 days may be asked for beside 7, 30, 60 and 365."
+    )
+    lapse_after_days: int = Field(14, ge=1, description="Days after which an unanswered request lapses.")
+    minimum_daily_budget: int = Field(
+        50, ge=0, description="TikTok's least daily budget of a campaign; less is accepted with a warning."
+    )
+    sweep_seconds: float = Field(10, gt=0, description="Seconds between sweeps (expire, remind, lapse, rescue).")
+    vows_seconds: float = Field(300, gt=0, description="Seconds between checks of the always-true sentences.")
+    prune_after_days: int = Field(90, ge=1, description="Days after which handled events and sweep rows are removed.")
+    lease_seconds: float = Field(30, ge=1, description="Seconds after which a silent leader is replaced.")
+    max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest webhook body, after decompression.")
+    max_batch_events: int = Field(1000, ge=1, description="Most events in one delivery.")
+    webhook_tolerance_seconds: int = Field(300, ge=1, description="Largest age of a signature.")
+    rate_per_second: float = Field(0, ge=0, description="Deliveries a second for each producer; 0 means no limit.")
+    worker_threads: int = Field(4, ge=1, le=64, description="Threads of one worker process.")
+    metrics_port: int = Field(
+        0,
+        ge=0,
+        le=65535,
+        description="Port for the metrics of worker and scheduler; 0 means none (web has `/metrics`).",
+    )
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgresql(cls, value: str) -> str:
+        return _with_scheme(value, "postgresql", "postgres", "postgresql+psycopg")
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_redis(cls, value: str) -> str:
+        return _with_scheme(value, "redis", "rediss", "unix")
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _is_smtp(cls, value: str) -> str:
+        if value and not urlsplit(_with_scheme(value, "smtp", "smtps")).hostname:
+            raise ValueError("write it as smtp://host:port")
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_web_address(cls, value: str) -> str:
+        return _with_scheme(value, "http", "https").rstrip("/")
+
+    @field_validator("secret_key")
+    @classmethod
+    def _is_a_key(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and _decoded_length(value.get_secret_value()) != KEY_BYTES:
+            raise ValueError("give the base64 of exactly 32 bytes, for example from `openssl rand -base64 32`")
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        if "@" not in parseaddr(value)[1]:
+            raise ValueError("write it as Name <name@example.com>")
+        return value
+
+    @field_validator("log_level", "log_format", mode="before")
+    @classmethod
+    def _in_lower_case(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _fill_public_url(self) -> Self:
+        if not self.public_url:
+            object.__setattr__(self, "public_url", f"http://{self.host}:{self.port}")
+        return self
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the program runs its own PostgreSQL."""
+        return not self.database_url
+
+
+def load(**given: Any) -> Settings:  # noqa: ANN401  values as the command line gives them; pydantic judges them
+    """Settings from the environment; what is given here and not None wins. Raises BadSettings."""
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        raise BadSettings(_sentence(error)) from None
+
+
+def need_for_processes_apart(settings: Settings) -> None:
+    """Web, worker and scheduler as processes of their own meet in a shared database and queue. Raises BadSettings."""
+    wanted = {
+        "DATABASE_URL": (settings.database_url, "postgresql://user:password@host/name"),
+        "REDIS_URL": (settings.redis_url, "redis://host:6379/0"),
+        "SECRET_KEY": (settings.secret_key.get_secret_value(), "the output of `openssl rand -base64 32`"),
+    }
+    for name, (value, example) in wanted.items():
+        if not value:
+            raise BadSettings(
+                f"{PREFIX}{name} is not set, and processes apart need it: set it to {example}, "
+                "or run everything in one process with `everspark up`."
+            )
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    variable = PREFIX + str(first["loc"][0]).upper() if first["loc"] else "The configuration"
+    problem = first["msg"].removeprefix("Value error, ")
+    return f"{variable} cannot be used: {problem[0].lower() + problem[1:]}."
+
+
+def _with_scheme(value: str, *schemes: str) -> str:
+    if value and value.partition("://")[0] not in schemes:
+        raise ValueError(f"it must begin with {schemes[0]}://")
+    return value
+
+
+def _decoded_length(text: str) -> int:
+    try:
+        return len(base64.b64decode(text, validate=True))
+    except (binascii.Error, ValueError):
+        return 0

@@ -1,0 +1,381 @@
+"""The schema. Rows are the truth; a queue message only says where there is mail (docs/decisions).
+
+Enumerations are text with a CHECK: SQLModel would store their names, and Alembic does not see enum changes.
+Instants are `timestamptz`; the session time zone is always UTC.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    Numeric,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field, SQLModel
+
+from domain.authorization import RUNNING_STATES, Action, State
+from domain.events import Condition, Route
+from domain.lifecycle import Outcome
+from domain.renewal import Urgency
+
+
+class Scheme(StrEnum):
+    """How a producer proves that an event is its own."""
+
+    STANDARD = "standard"
+    TIKTOK_DEVELOPER = "tiktok-developer"
+    PATH = "path"
+
+
+class Handling(StrEnum):
+    """Why an event still stands in `pending`."""
+
+    READY = "ready"
+    EARLY = "early"
+    PARKED = "parked"
+    QUARANTINED = "quarantined"
+
+
+class Payment(StrEnum):
+    """Where an owed effect stands. `uncertain`: the answer was lost; settled by reading, never by blind retry."""
+
+    OWED = "owed"
+    PAYING = "paying"
+    DONE = "done"
+    FAILED = "failed"
+    UNCERTAIN = "uncertain"
+    CANCELLED = "cancelled"
+
+
+INBOX_OUTCOMES = (*Outcome, "waiting", "quarantined")
+
+
+def quoted(words: Any) -> str:
+    """SQL literals for a CHECK, from the same enumeration that the code uses."""
+    return ", ".join(f"'{word}'" for word in words)
+
+
+def one_of(column: str, words: Any, name: str) -> CheckConstraint:
+    """A CHECK that ties a text column to an enumeration."""
+    return CheckConstraint(f"{column} IN ({quoted(words)})", name=name)
+
+
+def instant(*, required: bool = False, **more: Any) -> Any:
+    """A `timestamptz` column."""
+    return Column(DateTime(timezone=True), nullable=not required, **more)
+
+
+def serial(kind: type = BigInteger) -> Any:
+    """A primary key that the database numbers."""
+    return Column(kind, Identity(always=False), primary_key=True)
+
+
+def words(*, required: bool = False, **more: Any) -> Any:
+    """A text column."""
+    return Column(Text, nullable=not required, **more)
+
+
+def owner() -> Any:
+    """A reference to the authorization that a row belongs to."""
+    return Column(BigInteger, ForeignKey("authorizations.id"), nullable=False)
+
+
+class Producer(SQLModel, table=True):
+    """A registered sender of webhooks. Secrets are sealed."""
+
+    __tablename__: ClassVar[Any] = "producers"
+    __table_args__ = (one_of("scheme", Scheme, "producers_scheme"),)
+
+    id: int | None = Field(default=None, sa_column=serial(Integer))
+    name: str = Field(sa_column=words(required=True, unique=True))
+    scheme: str = Field(sa_column=words(required=True))
+    secret: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    previous_secret: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+    previous_valid_until: datetime | None = Field(default=None, sa_column=instant())
+    created_at: datetime = Field(sa_column=instant(required=True))
+    disabled_at: datetime | None = Field(default=None, sa_column=instant())
+    last_seen_at: datetime | None = Field(default=None, sa_column=instant())
+
+
+class Inbox(SQLModel, table=True):
+    """Every event ever accepted, once by (sender, event_id), with what became of it."""
+
+    __tablename__: ClassVar[Any] = "inbox"
+    __table_args__ = (
+        UniqueConstraint("sender", "event_id", name="inbox_sender_event_id"),
+        one_of("outcome", INBOX_OUTCOMES, "inbox_outcome"),
+        Index("inbox_handled", "handled_at", postgresql_using="brin"),
+        # No index covers what the worker writes but this summarizing one, so its UPDATE stays on the page (HOT).
+        {"postgresql_with": {"fillfactor": "80"}},
+    )
+
+    seq: int | None = Field(default=None, sa_column=serial())
+    sender: str = Field(sa_column=words(required=True))
+    event_id: str = Field(sa_column=words(required=True))
+    type: str = Field(sa_column=words(required=True))
+    key: str = Field(sa_column=words(required=True))
+    mailbox: int = Field(sa_column=Column(SmallInteger, nullable=False))
+    occurred_at: datetime = Field(sa_column=instant(required=True))
+    received_at: datetime = Field(sa_column=instant(required=True))
+    data: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    sealed: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+    outcome: str | None = Field(default=None, sa_column=words())
+    reason: str | None = Field(default=None, sa_column=words())
+    handled_at: datetime | None = Field(default=None, sa_column=instant())
+
+
+class Pending(SQLModel, table=True):
+    """What is not finally handled. A slim companion of the inbox: the worker deletes from it what it has applied."""
+
+    __tablename__: ClassVar[Any] = "pending"
+    __table_args__ = (
+        one_of("status", Handling, "pending_status"),
+        Index("pending_ready", "mailbox", "seq", postgresql_where=text("status = 'ready'")),
+        Index("pending_early", "key", postgresql_where=text("status = 'early'")),
+        Index("pending_for_people", "seq", postgresql_where=text("status IN ('parked', 'quarantined')")),
+    )
+
+    seq: int = Field(sa_column=Column(BigInteger, ForeignKey("inbox.seq"), primary_key=True, autoincrement=False))
+    mailbox: int = Field(sa_column=Column(SmallInteger, nullable=False))
+    key: str = Field(sa_column=words(required=True))
+    status: str = Field(default="ready", sa_column=words(required=True, server_default="ready"))
+    attempts: int = Field(default=0, sa_column=Column(SmallInteger, nullable=False, server_default="0"))
+    try_at: datetime | None = Field(default=None, sa_column=instant())
+    error: str | None = Field(default=None, sa_column=words())
+
+
+class CreatorRow(SQLModel, table=True):
+    """Who grants; contact facts as the producers gave them last."""
+
+    __tablename__: ClassVar[Any] = "creators"
+
+    id: int | None = Field(default=None, sa_column=serial())
+    handle: str = Field(sa_column=words(required=True, unique=True))
+    name: str | None = Field(default=None, sa_column=words())
+    email: str | None = Field(default=None, sa_column=words())
+    phone: str | None = Field(default=None, sa_column=words())
+    locale: str | None = Field(default=None, sa_column=words())
+    timezone: str | None = Field(default=None, sa_column=words())
+    updated_at: datetime = Field(sa_column=instant(required=True))
+
+
+RUNNING = f"state IN ({quoted(RUNNING_STATES)})"
+
+
+class AuthorizationRow(SQLModel, table=True):
+    """One advertiser's permission to use one post (or one creator's account), through all its renewals."""
+
+    __tablename__: ClassVar[Any] = "authorizations"
+    __table_args__ = (
+        one_of("route", Route, "authorizations_route"),
+        one_of("state", State, "authorizations_state"),
+        one_of("condition", Condition, "authorizations_condition"),
+        one_of("next_action", Action, "authorizations_next_action"),
+        CheckConstraint("(item_id IS NULL) <> (account_handle IS NULL)", name="authorizations_subject"),
+        CheckConstraint("(next_action IS NULL) = (next_action_at IS NULL)", name="authorizations_next_action_at"),
+        CheckConstraint("state <> 'revoked' OR revoked_at IS NOT NULL", name="authorizations_revoked_at"),
+        CheckConstraint(f"NOT ({RUNNING}) OR starts_at IS NOT NULL", name="authorizations_starts_at"),
+        CheckConstraint(
+            f"NOT ({RUNNING}) OR route <> 'code' OR expires_at IS NOT NULL",
+            name="authorizations_code_expires_at",
+        ),
+        Index("authorizations_advertiser", "advertiser_id", "id"),
+        Index("authorizations_creator", "creator_id", postgresql_where=text("creator_id IS NOT NULL")),
+        Index(
+            "authorizations_expire",
+            "expires_at",
+            "id",
+            postgresql_where=text(f"{RUNNING} AND expires_at IS NOT NULL"),
+        ),
+        Index("authorizations_remind", "next_action_at", "id", postgresql_where=text("next_action = 'ask'")),
+        Index("authorizations_lapse", "next_action_at", "id", postgresql_where=text("next_action = 'lapse'")),
+        {"postgresql_with": {"fillfactor": "70"}},
+    )
+
+    id: int | None = Field(default=None, sa_column=serial())
+    key: str = Field(sa_column=words(required=True, unique=True))
+    advertiser_id: str = Field(sa_column=words(required=True))
+    item_id: str | None = Field(default=None, sa_column=words())
+    account_handle: str | None = Field(default=None, sa_column=words())
+    item_url: str | None = Field(default=None, sa_column=words())
+    route: str = Field(sa_column=words(required=True))
+    state: str = Field(sa_column=words(required=True))
+    state_reason: str = Field(sa_column=words(required=True))
+    state_since: datetime = Field(sa_column=instant(required=True))
+    condition: str = Field(default="public", sa_column=words(required=True, server_default="public"))
+    condition_at: datetime | None = Field(default=None, sa_column=instant())
+    days: int | None = Field(default=None, sa_column=Column(Integer))
+    needed_until: datetime | None = Field(default=None, sa_column=instant())
+    contract_ends_at: datetime | None = Field(default=None, sa_column=instant())
+    reference: str | None = Field(default=None, sa_column=words())
+    creator_id: int | None = Field(default=None, sa_column=Column(BigInteger, ForeignKey("creators.id")))
+    requested_at: datetime | None = Field(default=None, sa_column=instant())
+    starts_at: datetime | None = Field(default=None, sa_column=instant())
+    expires_at: datetime | None = Field(default=None, sa_column=instant())
+    period_source: str | None = Field(default=None, sa_column=words())
+    revoked_at: datetime | None = Field(default=None, sa_column=instant())
+    declined_at: datetime | None = Field(default=None, sa_column=instant())
+    rung: int = Field(default=0, sa_column=Column(SmallInteger, nullable=False, server_default="0"))
+    next_action: str | None = Field(default=None, sa_column=words())
+    next_action_at: datetime | None = Field(default=None, sa_column=instant())
+    why: str = Field(sa_column=words(required=True))
+    version: int = Field(default=1, sa_column=Column(Integer, nullable=False, server_default="1"))
+    created_at: datetime = Field(sa_column=instant(required=True))
+    updated_at: datetime = Field(sa_column=instant(required=True))
+
+
+class Grant(SQLModel, table=True):
+    """One period given by the creator, and where its dates came from."""
+
+    __tablename__: ClassVar[Any] = "grants"
+    __table_args__ = (
+        UniqueConstraint(
+            "authorization_id", "starts_at", "ends_at", name="grants_period", postgresql_nulls_not_distinct=True
+        ),
+    )
+
+    id: int | None = Field(default=None, sa_column=serial())
+    authorization_id: int = Field(sa_column=owner())
+    starts_at: datetime = Field(sa_column=instant(required=True))
+    ends_at: datetime | None = Field(default=None, sa_column=instant())
+    source: str = Field(sa_column=words(required=True))
+    code_fingerprint: str | None = Field(default=None, sa_column=words())
+    seq: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+
+class CodeRow(SQLModel, table=True):
+    """A Spark code at rest: sealed, looked up by fingerprint, shown by its last characters."""
+
+    __tablename__: ClassVar[Any] = "codes"
+
+    fingerprint: str = Field(sa_column=Column(Text, primary_key=True))
+    key: str = Field(sa_column=words(required=True))
+    sealed: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    last: str = Field(sa_column=words(required=True))
+    submitted_at: datetime = Field(sa_column=instant(required=True))
+
+
+class AdRow(SQLModel, table=True):
+    """An ad that depends on an authorization. A stop heard before its start leaves a row without a start."""
+
+    __tablename__: ClassVar[Any] = "ads"
+
+    authorization_id: int = Field(
+        sa_column=Column(BigInteger, ForeignKey("authorizations.id"), primary_key=True, autoincrement=False)
+    )
+    ad_id: str = Field(sa_column=Column(Text, primary_key=True))
+    started_at: datetime | None = Field(default=None, sa_column=instant())
+    stopped_at: datetime | None = Field(default=None, sa_column=instant())
+    flight_end: datetime | None = Field(default=None, sa_column=instant())
+    daily_spend: Decimal | None = Field(default=None, sa_column=Column(Numeric(18, 4)))
+    currency: str | None = Field(default=None, sa_column=words())
+    objective: str | None = Field(default=None, sa_column=words())
+    billing_event: str | None = Field(default=None, sa_column=words())
+
+
+class History(SQLModel, table=True):
+    """The audit trail: one row for each event applied to an authorization, also where nothing moved."""
+
+    __tablename__: ClassVar[Any] = "history"
+    __table_args__ = (Index("history_of", "authorization_id", "id"),)
+
+    id: int | None = Field(default=None, sa_column=serial())
+    authorization_id: int = Field(sa_column=owner())
+    seq: int = Field(sa_column=Column(BigInteger, nullable=False))
+    at: datetime = Field(sa_column=instant(required=True))
+    recorded_at: datetime = Field(sa_column=instant(required=True))
+    event: str = Field(sa_column=words(required=True))
+    outcome: str = Field(sa_column=words(required=True))
+    from_state: str | None = Field(default=None, sa_column=words())
+    to_state: str = Field(sa_column=words(required=True))
+    reason: str = Field(sa_column=words(required=True))
+    note: str | None = Field(default=None, sa_column=words())
+
+
+class Ask(SQLModel, table=True):
+    """One request to a creator: at most one for each (authorization, period, rung)."""
+
+    __tablename__: ClassVar[Any] = "asks"
+    __table_args__ = (
+        UniqueConstraint("authorization_id", "period_ends_at", "rung", name="asks_once_a_rung"),
+        one_of("urgency", Urgency, "asks_urgency"),
+    )
+
+    id: int | None = Field(default=None, sa_column=serial())
+    authorization_id: int = Field(sa_column=owner())
+    period_ends_at: datetime = Field(sa_column=instant(required=True))
+    rung: int = Field(sa_column=Column(SmallInteger, nullable=False))
+    urgency: str = Field(sa_column=words(required=True))
+    days: int = Field(sa_column=Column(Integer, nullable=False))
+    asked_at: datetime = Field(sa_column=instant(required=True))
+
+
+class Outbox(SQLModel, table=True):
+    """An effect owed to the outside, written in the transaction that decided it and paid by another actor."""
+
+    __tablename__: ClassVar[Any] = "outbox"
+    __table_args__ = (
+        one_of("status", Payment, "outbox_status"),
+        Index("outbox_due", "due_at", "id", postgresql_where=text("status IN ('owed', 'paying')")),
+        Index("outbox_of", "authorization_id", "id"),
+    )
+
+    id: int | None = Field(default=None, sa_column=serial())
+    kind: str = Field(sa_column=words(required=True))
+    key: str = Field(sa_column=words(required=True))
+    authorization_id: int | None = Field(default=None, sa_column=Column(BigInteger, ForeignKey("authorizations.id")))
+    ask_id: int | None = Field(default=None, sa_column=Column(BigInteger, ForeignKey("asks.id")))
+    idempotency_key: str = Field(sa_column=words(required=True, unique=True))
+    payload: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    status: str = Field(default="owed", sa_column=words(required=True, server_default="owed"))
+    attempts: int = Field(default=0, sa_column=Column(SmallInteger, nullable=False, server_default="0"))
+    due_at: datetime = Field(sa_column=instant(required=True))
+    claimed_at: datetime | None = Field(default=None, sa_column=instant())
+    settled_at: datetime | None = Field(default=None, sa_column=instant())
+    last_error: str | None = Field(default=None, sa_column=words())
+    created_at: datetime = Field(sa_column=instant(required=True))
+
+
+class Lease(SQLModel, table=True):
+    """Who leads; `fence` rises with each change, so that a deposed leader's writes can be refused."""
+
+    __tablename__: ClassVar[Any] = "leases"
+
+    name: str = Field(sa_column=Column(Text, primary_key=True))
+    holder: str = Field(sa_column=words(required=True))
+    fence: int = Field(sa_column=Column(BigInteger, nullable=False))
+    expires_at: datetime = Field(sa_column=instant(required=True))
+
+
+class Sweep(SQLModel, table=True):
+    """One run of a sweep, so that a missed one is visible."""
+
+    __tablename__: ClassVar[Any] = "sweeps"
+    __table_args__ = (
+        UniqueConstraint("job", "slot", name="sweeps_job_slot"),
+        Index("sweeps_started", "started_at"),
+    )
+
+    id: int | None = Field(default=None, sa_column=serial())
+    job: str = Field(sa_column=words(required=True))
+    slot: datetime = Field(sa_column=instant(required=True))
+    fence: int = Field(sa_column=Column(BigInteger, nullable=False))
+    started_at: datetime = Field(sa_column=instant(required=True))
+    ended_at: datetime | None = Field(default=None, sa_column=instant())
+    found: int | None = Field(default=None, sa_column=Column(Integer))
+    error: str | None = Field(default=None, sa_column=words())

@@ -1,0 +1,11 @@
+"""Runs the revisions on the connection that infra.database hands over."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from infra.tables import Inbox
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=Inbox.metadata)
+with context.begin_transaction():
+    context.run_migrations()

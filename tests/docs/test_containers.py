@@ -1,0 +1,86 @@
+"""The container files name commands and variables that exist; where no engine is at hand, this is what can be known."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+import yaml
+
+from everspark.cli import app
+from infra.settings import PREFIX, Settings
+
+ROOT = Path(__file__).parents[2]
+VARIABLES = {PREFIX + name.upper() for name in Settings.model_fields}
+COMMANDS = set(getattr(typer.main.get_command(app), "commands", {}))
+OURS = {"migrate", "web", "worker", "scheduler"}
+
+
+@pytest.fixture
+def compose() -> dict[str, Any]:
+    parsed: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    return parsed
+
+
+@pytest.fixture
+def dockerfile() -> str:
+    return (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
+
+
+def test_all_parts_are_there(compose: dict[str, Any]) -> None:
+    assert set(compose["services"]) == {"postgres", "redis", "mailpit", *OURS}
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_commands_and_variables_exist(compose: dict[str, Any], name: str) -> None:
+    service = compose["services"][name]
+
+    assert service["command"] == [name]
+    assert name in COMMANDS
+    assert set(service["environment"]) <= VARIABLES
+    assert {"EVERSPARK_DATABASE_URL", "EVERSPARK_REDIS_URL", "EVERSPARK_SECRET_KEY"} <= set(service["environment"])
+
+
+def test_everything_that_runs_on_is_looked_at(compose: dict[str, Any], dockerfile: str) -> None:
+    for name, service in compose["services"].items():
+        assert "healthcheck" in service or (name == "web" and "HEALTHCHECK" in dockerfile), name
+
+
+def test_what_is_waited_for_exists(compose: dict[str, Any]) -> None:
+    for service in compose["services"].values():
+        assert set(service.get("depends_on", {})) <= set(compose["services"])
+
+
+def test_doctor_is_asked_for_findings_it_has(compose: dict[str, Any]) -> None:
+    written = (ROOT / "everspark" / "doctor.py").read_text()
+    for name in ("worker", "scheduler"):
+        test = compose["services"][name]["healthcheck"]["test"]
+
+        assert test[:3] == ["CMD", "everspark", "doctor"]
+        for word in test[3:]:
+            assert word == "--only" or f'name="{word}"' in written
+
+
+def test_nothing_is_open_to_the_network(compose: dict[str, Any]) -> None:
+    for service in compose["services"].values():
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ()))
+
+
+def test_the_image_runs_a_command_that_exists_as_nobody_special(dockerfile: str) -> None:
+    last = dockerfile.split("FROM ")[-1]
+    command = re.search(r"^CMD (\[.*\])$", last, re.MULTILINE)
+
+    assert command is not None
+    assert json.loads(command[1])[0] in COMMANDS
+    assert re.search(r"^USER everspark$", last, re.MULTILINE)
+    assert "--require-hashes" in dockerfile
+
+
+def test_every_variable_of_the_image_exists(dockerfile: str) -> None:
+    compose_text = (ROOT / "docker-compose.yml").read_text()
+
+    assert set(re.findall(rf"{PREFIX}[A-Z_]+", dockerfile + compose_text)) <= VARIABLES

@@ -1,0 +1,107 @@
+"""Migrations lead to exactly the schema that the tables describe, and transactions keep all or nothing."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+from sqlalchemy import Engine, text
+from sqlmodel import SQLModel
+
+from infra import tables
+from infra.database import hot, is_current, make_engine, migrate, transaction
+
+# Everything that makes a schema, in words, without names that depend on when it was made.
+CATALOGS = {
+    "columns": """
+        select table_name, column_name, data_type, is_nullable, column_default, is_identity, identity_generation,
+               numeric_precision, numeric_scale
+        from information_schema.columns where table_schema = 'public' and table_name <> 'alembic_version'""",
+    "constraints": """
+        select conrelid::regclass::text, conname, contype::text, pg_get_constraintdef(oid)
+        from pg_constraint
+        where connamespace = 'public'::regnamespace and conrelid::regclass::text <> 'alembic_version'""",
+    "indexes": """
+        select tablename, indexname, indexdef from pg_indexes
+        where schemaname = 'public' and tablename <> 'alembic_version'""",
+    "storage": """
+        select relname, reloptions::text from pg_class
+        where relnamespace = 'public'::regnamespace and relkind = 'r' and relname <> 'alembic_version'""",
+}
+
+
+def schema_of(engine: Engine) -> dict[str, list[str]]:
+    with engine.connect() as connection:
+        return {
+            name: sorted(str(tuple(row)) for row in connection.execute(text(query))) for name, query in CATALOGS.items()
+        }
+
+
+@pytest.fixture
+def empty_database_url(database_url: str) -> str:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("drop database if exists other with (force)")
+        connection.execute("create database other")
+    return database_url.replace("/everspark?", "/other?")
+
+
+def test_migrations_equal_tables(engine: Engine, empty_database_url: str) -> None:
+    assert tables.Inbox.metadata is SQLModel.metadata
+    other = make_engine(empty_database_url)
+    SQLModel.metadata.create_all(other)
+
+    described = schema_of(other)
+    other.dispose()
+
+    assert schema_of(engine) == described
+
+
+def test_migrating_again_changes_nothing(engine: Engine, database_url: str) -> None:
+    before = schema_of(engine)
+
+    migrate(database_url)
+
+    assert schema_of(engine) == before
+    assert is_current(engine)
+
+
+def test_an_empty_database_is_not_current(empty_database_url: str) -> None:
+    other = make_engine(empty_database_url)
+
+    assert not is_current(other)
+    migrate(empty_database_url)
+    assert is_current(other)
+
+    other.dispose()
+
+
+def test_a_calm_transaction_keeps_nothing_of_a_failure(engine: Engine) -> None:
+    with pytest.raises(ZeroDivisionError), transaction(engine) as session:
+        session.connection().execute(text("insert into leases values ('a', 'b', 1, now())"))
+        _ = 1 / 0
+
+    with transaction(engine) as session:
+        assert session.connection().execute(text("select count(*) from leases")).scalar_one() == 0
+
+
+def test_a_hot_transaction_keeps_all_or_nothing(engine: Engine) -> None:
+    with hot(engine) as connection:
+        connection.execute("insert into leases values ('kept', 'b', 1, now())")
+    with pytest.raises(psycopg.errors.DivisionByZero), hot(engine) as connection:
+        connection.execute("insert into leases values ('lost', 'b', 1, now())")
+        connection.execute("select 1 / 0")
+
+    with hot(engine) as connection:
+        assert connection.execute("select name from leases").fetchall() == [("kept",)]
+
+
+def test_a_connection_that_was_cut_is_replaced(engine: Engine) -> None:
+    with pytest.raises(psycopg.OperationalError), hot(engine) as connection:
+        connection.execute("select pg_terminate_backend(pg_backend_pid())")
+
+    with hot(engine) as connection:
+        assert connection.execute("select 1").fetchone() == (1,)
+
+
+def test_sessions_live_in_utc(engine: Engine) -> None:
+    with hot(engine) as connection:
+        assert connection.execute("show timezone").fetchone() == ("UTC",)

@@ -1,0 +1,94 @@
+"""A bad setting stops the start with one sentence that names it and never repeats a secret."""
+
+from __future__ import annotations
+
+import base64
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from infra.settings import BadSettings, load, need_for_processes_apart
+
+KEY = base64.b64encode(bytes(32)).decode()
+
+
+def start(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("EVERSPARK_")}
+    return subprocess.run(
+        [sys.executable, "-m", "everspark", *arguments],
+        env=clean | {f"EVERSPARK_{name}": value for name, value in variables.items()},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_the_defaults_need_nothing() -> None:
+    settings = load()
+
+    assert settings.is_embedded
+    assert settings.public_url == "http://127.0.0.1:8080"
+
+
+def test_what_the_command_line_gives_wins() -> None:
+    settings = load(port=9000, data_dir=None, host="127.0.0.2")
+
+    assert settings.public_url == "http://127.0.0.2:9000"
+    assert settings.data_dir == Path("data")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "remedy"),
+    [
+        ("port", "eighty", "integer"),
+        ("port", "70000", "65535"),
+        ("database_url", "mysql://root@host/db", "postgresql://"),
+        ("redis_url", "host:6379", "redis://"),
+        ("smtp_url", "localhost:25", "smtp://"),
+        ("secret_key", "c2hvcnQ=", "openssl rand -base64 32"),
+        ("mail_from", "nobody", "name@example.com"),
+        ("log_format", "xml", "json"),
+        ("lease_seconds", "0", "greater than or equal to 1"),
+    ],
+)
+def test_a_bad_value_is_named_with_its_remedy(name: str, value: str, remedy: str) -> None:
+    with pytest.raises(BadSettings) as raised:
+        load(**{name: value})
+
+    assert f"EVERSPARK_{name.upper()}" in str(raised.value)
+    assert remedy in str(raised.value)
+    assert str(raised.value).count("\n") == 0
+
+
+@pytest.mark.parametrize("missing", ["database_url", "redis_url", "secret_key"])
+def test_processes_apart_say_what_they_lack(missing: str) -> None:
+    given = {"database_url": "postgresql://db/x", "redis_url": "redis://r", "secret_key": KEY}
+
+    with pytest.raises(BadSettings, match=f"EVERSPARK_{missing.upper()}"):
+        need_for_processes_apart(load(**{name: value for name, value in given.items() if name != missing}))
+
+
+def test_the_program_stops_with_one_sentence_and_exit_code_2() -> None:
+    ended = start("up", PORT="eighty")
+
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("EVERSPARK_PORT cannot be used")
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_a_secret_is_not_repeated() -> None:
+    ended = start("list", SECRET_KEY="hunter2hunter2", DATABASE_URL="mysql://root:hunter2@host/db")
+
+    assert ended.returncode == 2
+    assert "hunter2" not in ended.stderr + ended.stdout
+
+
+def test_a_worker_apart_needs_a_database() -> None:
+    ended = start("worker")
+
+    assert ended.returncode == 2
+    assert "EVERSPARK_DATABASE_URL" in ended.stderr

@@ -1,0 +1,331 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+from psycopg.types.json import Jsonb
+from sqlalchemy import Engine
+from structlog.testing import capture_logs
+
+from infra.clock import HandClock
+from infra.database import hot
+from infra.mail import Mailer, Outcome, SmtpMailer, SmtpServer
+from infra.outbox import POWER_CUT
+from tests.postbox import HANG_UP, Postbox, postbox
+from worker.asking import BAD_EMAIL, NO_CREATOR, NO_EMAIL
+from worker.pay import NO_SMTP, Paid, pay
+
+FROM = "Everspark <everspark@brand.test>"
+MINUTE = timedelta(minutes=1)
+
+
+def text_of(message: EmailMessage) -> str:
+    part = message.get_body(("plain",))
+    assert part is not None
+    return str(part.get_content())
+
+
+@pytest.fixture
+def box() -> Iterator[Postbox]:
+    with postbox() as box:
+        yield box
+
+
+class PowerCut(BaseException):
+    """The machine stops here."""
+
+
+class CutAfterSending:
+    def __init__(self, mailer: Mailer) -> None:
+        self._mailer = mailer
+
+    def send(self, message: EmailMessage) -> Outcome:
+        self._mailer.send(message)
+        raise PowerCut
+
+
+class Desk:
+    """Authorizations with asks that are owed, and a payer that writes to the postbox."""
+
+    def __init__(self, engine: Engine, clock: HandClock, box: Postbox) -> None:
+        self.engine = engine
+        self.clock = clock
+        self.mailer: Mailer | None = SmtpMailer(SmtpServer.parse(box.url), timeout=5)
+        self.ends_at = clock.now() + timedelta(days=10)
+
+    def pays(self, **more: Any) -> Paid:
+        return pay(self.engine, self.clock, self.mailer, mail_from=FROM, **more)
+
+    def run(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        with hot(self.engine) as connection:
+            cursor = connection.execute(sql, values)
+            return cursor.fetchall() if cursor.description else []
+
+    def authorization(self, item: int = 1, *, email: str | None = "lina@creators.test", locale: str = "en") -> int:
+        handle = f"creator{item}"
+        ((creator,),) = self.run(
+            "INSERT INTO creators (handle, name, email, locale, timezone, updated_at)"
+            " VALUES (%s, 'Lina', %s, %s, 'Europe/Paris', %s) RETURNING id",
+            handle, email, locale, self.clock.now(),
+        )  # fmt: skip
+        ((number,),) = self.run(
+            "INSERT INTO authorizations (key, advertiser_id, item_id, route, state, state_reason, state_since, days,"
+            " creator_id, starts_at, expires_at, why, created_at, updated_at)"
+            " VALUES (%s, '72', %s, 'code', 'active', 'x', %s, 30, %s, %s, %s, 'x', %s, %s) RETURNING id",
+            f"72/{item}", str(item), self.clock.now(), creator, self.ends_at - timedelta(days=30), self.ends_at,
+            self.clock.now(), self.clock.now(),
+        )  # fmt: skip
+        return int(number)
+
+    def asks(self, authorization: int, *, rung: int = 1, urgency: str = "window") -> None:
+        payload = {"period_ends_at": self.ends_at.isoformat(), "days": 30, "rung": rung, "urgency": urgency}
+        self.run(
+            "INSERT INTO outbox (kind, key, authorization_id, idempotency_key, payload, due_at, created_at)"
+            " SELECT 'ask.mail', key, id, 'ask.' || key || '.' || %s, %s, %s, %s FROM authorizations WHERE id = %s",
+            rung, Jsonb(payload), self.clock.now(), self.clock.now(), authorization,
+        )  # fmt: skip
+
+    @property
+    def rows(self) -> list[tuple[str, str | None]]:
+        return [(status, error) for status, error in self.run("SELECT status, last_error FROM outbox ORDER BY id")]
+
+    @property
+    def due(self) -> list[datetime]:
+        return [due_at for (due_at,) in self.run("SELECT due_at FROM outbox ORDER BY id")]
+
+
+@pytest.fixture
+def desk(engine: Engine, clock: HandClock, box: Postbox) -> Desk:
+    return Desk(engine, clock, box)
+
+
+def test_an_ask_leaves_as_mail_in_the_creators_language(desk: Desk, box: Postbox) -> None:
+    desk.asks(desk.authorization(1))
+    desk.asks(desk.authorization(2, locale="fr-FR", email="zoe@creators.test"))
+
+    with capture_logs() as logs:
+        paid = desk.pays()
+
+    assert paid == Paid(done=2)
+    assert desk.rows == [("done", None), ("done", None)]
+    english, french = box.taken
+    assert english["To"].addresses[0].addr_spec == "lina@creators.test"
+    assert english["Message-ID"] == "<ask.72%2F1.1@brand.test>"
+    assert "2 December 2026, 11:00 (Europe/Paris), 10:00 UTC" in text_of(english)
+    assert french["Content-Language"] == "fr"
+    assert [line["event"] for line in logs] == ["ask_sent", "ask_sent"]
+    assert "creators.test" not in str(logs)
+
+
+def test_paid_once_is_paid(desk: Desk, box: Postbox) -> None:
+    desk.asks(desk.authorization())
+
+    desk.pays()
+    desk.clock.advance(timedelta(days=1))
+
+    assert desk.pays() == Paid()
+    assert len(box.taken) == 1
+
+
+def test_without_a_mail_server_messages_wait_and_say_so_once(desk: Desk, box: Postbox) -> None:
+    desk.asks(desk.authorization())
+    mailer, desk.mailer = desk.mailer, None
+
+    with capture_logs() as logs:
+        assert desk.pays() == Paid(waiting=1)
+        desk.clock.advance(MINUTE)
+        assert desk.pays() == Paid()
+    assert desk.rows == [("owed", NO_SMTP)]
+    assert [line["event"] for line in logs] == ["asks_waiting"]
+
+    desk.mailer = mailer
+    desk.clock.advance(MINUTE)
+    assert desk.pays() == Paid(done=1)
+    assert len(box.taken) == 1
+
+
+def test_a_creator_without_an_address_waits_until_one_is_known(desk: Desk, box: Postbox) -> None:
+    desk.asks(desk.authorization(email=None))
+
+    with capture_logs() as logs:
+        for _ in range(12):
+            assert desk.pays() == Paid(waiting=1)
+            desk.clock.advance(MINUTE)
+    assert desk.rows == [("owed", NO_EMAIL)]
+    assert [line["event"] for line in logs] == ["ask_waiting"]
+
+    desk.run("UPDATE creators SET email = 'not an address'")
+    assert desk.pays() == Paid(waiting=1)
+    assert desk.rows == [("owed", BAD_EMAIL)]
+
+    desk.run("UPDATE creators SET email = 'lina@creators.test'")
+    desk.clock.advance(MINUTE)
+    assert desk.pays() == Paid(done=1)
+    assert desk.run("SELECT attempts FROM outbox") == [(1,)]
+
+
+def test_an_unknown_creator_waits(desk: Desk) -> None:
+    number = desk.authorization()
+    desk.run("UPDATE authorizations SET creator_id = NULL")
+    desk.asks(number)
+
+    assert desk.pays() == Paid(waiting=1)
+    assert desk.rows == [("owed", NO_CREATOR)]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("state = 'revoked', revoked_at = now()", "the authorization was revoked"),
+        ("expires_at = expires_at + interval '30 days'", "the period was extended"),
+        ("declined_at = now()", "the creator declined"),
+    ],
+)
+def test_what_is_no_longer_needed_is_cancelled(desk: Desk, box: Postbox, change: str, reason: str) -> None:
+    number = desk.authorization()
+    desk.asks(number)
+    desk.run(f"UPDATE authorizations SET {change}")
+
+    assert desk.pays() == Paid(cancelled=1)
+    assert desk.rows == [("cancelled", reason)]
+    assert box.taken == []
+
+
+def test_of_several_waiting_asks_only_the_latest_is_sent(desk: Desk, box: Postbox) -> None:
+    number = desk.authorization()
+    desk.asks(number, rung=1)
+    desk.asks(number, rung=2, urgency="emergency")
+
+    assert desk.pays() == Paid(done=1, cancelled=1)
+    assert [status for status, _ in desk.rows] == ["cancelled", "done"]
+    assert box.taken[0]["Subject"].startswith("10 days left")
+
+
+def test_a_server_that_is_away_is_met_once_a_call_and_all_is_sent_when_it_is_back(desk: Desk, box: Postbox) -> None:
+    for item in (1, 2, 3):
+        desk.asks(desk.authorization(item))
+    mailer, desk.mailer = desk.mailer, SmtpMailer(SmtpServer(host="127.0.0.1", port=1), timeout=1)
+
+    assert desk.pays() == Paid(postponed=1)
+    assert desk.due[0] == desk.clock.now() + MINUTE
+    assert [status for status, _ in desk.rows] == ["owed"] * 3
+
+    desk.mailer = mailer
+    desk.clock.advance(MINUTE)
+    assert desk.pays() == Paid(done=3)
+    assert len(box.taken) == 3
+
+
+def test_later_is_tried_again_by_the_schedule(desk: Desk, box: Postbox) -> None:
+    desk.asks(desk.authorization())
+    box.at_recipient = "451 greylisted"
+
+    assert desk.pays() == Paid(postponed=1)
+    assert desk.pays() == Paid()
+    desk.clock.advance(MINUTE)
+    assert desk.pays() == Paid(postponed=1)
+    assert desk.due == [desk.clock.now() + 5 * MINUTE]
+
+    box.at_recipient = "250 OK"
+    desk.clock.advance(5 * MINUTE)
+    assert desk.pays() == Paid(done=1)
+    assert len(box.taken) == 1
+
+
+def test_never_is_final_and_keeps_no_address(desk: Desk, box: Postbox) -> None:
+    desk.asks(desk.authorization())
+    box.at_recipient = "550 <lina@creators.test> unknown"
+
+    with capture_logs() as logs:
+        assert desk.pays() == Paid(failed=1)
+
+    desk.clock.advance(timedelta(days=9))
+    assert desk.pays() == Paid()
+    assert desk.rows == [("failed", "the mail server answered 550 <…> unknown")]
+    assert logs[0]["event"] == "ask_refused"
+    assert "creators.test" not in str(logs)
+
+
+def test_an_answer_lost_after_the_message_is_uncertain_and_never_sent_again(desk: Desk, box: Postbox) -> None:
+    desk.asks(desk.authorization())
+    box.at_end = HANG_UP
+
+    assert desk.pays() == Paid(uncertain=1)
+
+    box.at_end = "250 OK"
+    desk.clock.advance(timedelta(days=9))
+    assert desk.pays() == Paid()
+    assert desk.rows[0][0] == "uncertain"
+    assert (len(box.dropped), box.taken) == (1, [])
+
+
+def test_a_power_cut_between_the_message_and_its_mark_is_uncertain_and_never_sent_again(
+    desk: Desk, box: Postbox
+) -> None:
+    desk.asks(desk.authorization(1))
+    desk.asks(desk.authorization(2))
+    mailer = desk.mailer
+    assert mailer is not None
+    desk.mailer = CutAfterSending(mailer)
+    with pytest.raises(PowerCut):
+        desk.pays()
+    assert desk.rows == [("paying", None), ("owed", None)]
+
+    desk.mailer = mailer
+    assert desk.pays() == Paid(done=1)
+    desk.clock.advance(6 * MINUTE)
+    assert desk.pays() == Paid(uncertain=1)
+
+    desk.clock.advance(timedelta(days=9))
+    assert desk.pays() == Paid()
+    assert desk.rows == [("uncertain", POWER_CUT), ("done", None)]
+    assert len(box.taken) == 2
+
+
+def test_two_payers_at_once_send_each_message_once(desk: Desk, box: Postbox) -> None:
+    for item in range(30):
+        desk.asks(desk.authorization(item))
+    results: list[Paid] = []
+    payers = [threading.Thread(target=lambda: results.append(desk.pays())) for _ in range(2)]
+
+    for payer in payers:
+        payer.start()
+    for payer in payers:
+        payer.join()
+
+    assert sum(paid.done for paid in results) == 30
+    assert len({message["Message-ID"] for message in box.taken}) == len(box.taken) == 30
+
+
+def test_a_call_is_bounded_and_says_that_there_is_more(desk: Desk, box: Postbox) -> None:
+    for item in range(3):
+        desk.asks(desk.authorization(item))
+
+    assert desk.pays(batch=2) == Paid(done=2, more=True)
+    assert desk.pays(batch=2) == Paid(done=1)
+    assert len(box.taken) == 3
+
+
+def test_a_message_that_cannot_be_written_does_not_stand_before_the_others(desk: Desk, box: Postbox) -> None:
+    desk.asks(desk.authorization(1))
+    desk.run("""UPDATE outbox SET payload = payload || '{"period_ends_at": "2026-12-22T00:00:00"}'""")
+    desk.asks(desk.authorization(2))
+
+    with capture_logs() as logs:
+        assert desk.pays() == Paid(failed=1, done=1)
+
+    assert [status for status, _ in desk.rows] == ["failed", "done"]
+    assert logs[0]["event"] == "ask_broken"
+    assert len(box.taken) == 1
+
+
+def test_a_code_check_waits_for_tiktok_and_is_never_claimed(desk: Desk) -> None:
+    desk.asks(desk.authorization())
+    desk.run("UPDATE outbox SET kind = 'code.check'")
+
+    assert desk.pays() == Paid()
+    assert desk.rows == [("owed", "waiting for TikTok")]

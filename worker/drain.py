@@ -1,0 +1,139 @@
+"""Drains a mailbox: many events of many authorizations in one transaction, each decided purely, all written at once."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import psycopg
+import structlog
+from sqlalchemy import Engine
+
+from domain.renewal import Policy
+from infra import authorizations, inbox
+from infra.clock import Clock
+from infra.database import hot
+from infra.inbox import Mail
+from worker.fold import Changes, EventRaisedError, fold, keys_of
+
+log = structlog.get_logger()
+
+BATCH = 500
+# A drain gives its thread back after this many batches, so that a long backlog cannot delay a shutdown.
+MOST_BATCHES = 20
+
+
+@dataclass(slots=True)
+class Drained:
+    """What a drain did: events by outcome, whether effects are owed now, whether mail is left."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    batches: int = 0
+    owes: bool = False
+    has_more: bool = False
+    seconds: float = 0.0
+
+
+def drain(engine: Engine, clock: Clock, policy: Policy, mailbox: int) -> Drained:
+    """Applies what is ready in `mailbox` (and, where it is little, in others that nobody drains), batch after batch.
+
+    Raises psycopg.OperationalError when the database is away: nothing of the batch is kept, a sweep nudges again.
+    """
+    drained = Drained()
+    begun = time.perf_counter()
+    limit = BATCH
+    while drained.batches < MOST_BATCHES:
+        drained.batches += 1
+        taken, limit = drain_batch(engine, clock, policy, mailbox, limit, drained)
+        if not taken:
+            break
+    else:
+        drained.has_more = True
+    drained.seconds = time.perf_counter() - begun
+    report(mailbox, drained)
+    return drained
+
+
+def drain_batch(
+    engine: Engine, clock: Clock, policy: Policy, mailbox: int, limit: int, drained: Drained
+) -> tuple[bool, int]:
+    """One batch. Returns whether there may be more, and how large the next one should be.
+
+    An event that raised is put aside and its batch tried again without it. Where the database refused what was written
+    nobody knows which event it was: then they go one by one, until the one is found.
+    """
+    taken: list[Mail] = []
+    try:
+        with hot(engine) as connection:
+            taken = inbox.take(connection, mailbox, now=clock.now(), limit=limit)
+            known = authorizations.load(connection, keys_of(taken)) if taken else {}
+            changes = fold(known, taken, now=clock.now(), policy=policy)
+            write(connection, changes, now=clock.now())
+    except EventRaisedError as error:
+        set_aside(engine, error.mail, clock.now())
+        return True, limit
+    except psycopg.OperationalError:
+        raise
+    except psycopg.Error:
+        if len(taken) > 1 and limit > 1:
+            return True, 1
+        set_aside(engine, taken[-1], clock.now())
+        return True, 1
+    note(drained, changes)
+    return len(taken) >= limit, limit
+
+
+def write(connection: psycopg.Connection[Any], changes: Changes, *, now: datetime) -> None:
+    """Everything that a batch changed, each kind of row in one statement."""
+    if not changes.handled:
+        return
+    authorizations.save_creators(connection, changes.creators)
+    saved = [changes.after[key] for key in sorted(changes.touched)]
+    ids = authorizations.save(connection, saved, changes.handles, now=now)
+    ids |= authorizations.ids_of(connection, unsaved(changes)) if unsaved(changes) else {}
+    authorizations.save_grants(connection, changes.grants, ids)
+    authorizations.save_ads(connection, [(ids[key], flight) for (key, _), flight in changes.flights.items()])
+    authorizations.append_history(connection, changes.history, ids, now=now)
+    authorizations.save_codes(connection, changes.codes)
+    authorizations.owe_checks(connection, changes.checks, ids, now=now)
+    authorizations.owe_asks(connection, changes.asks, ids, now=now)
+    inbox.settle(connection, changes.handled, now=now)
+    inbox.keep(connection, [mail for mail, _ in changes.kept], [status for _, status in changes.kept])
+
+
+def unsaved(changes: Changes) -> Sequence[str]:
+    """Authorizations that are mentioned in rows to be written but did not change themselves."""
+    mentioned = {entry.key for entry in changes.history} | {code.key for code in changes.checks}
+    return sorted(mentioned - changes.touched)
+
+
+def set_aside(engine: Engine, mail: Mail, now: datetime) -> None:
+    """Books the failure of the event that raised; called while its exception is being handled."""
+    with hot(engine) as connection:
+        status = inbox.put_aside(connection, mail, error=traceback.format_exc(limit=-12), now=now)
+    level = log.error if status == "quarantined" else log.warning
+    level("event_raised", seq=mail.seq, type=mail.type, key=mail.key, status=status, exc_info=True)
+
+
+def note(drained: Drained, changes: Changes) -> None:
+    """Adds a committed batch to the sum."""
+    drained.outcomes.update(str(handled.outcome) for handled in changes.handled)
+    drained.owes = drained.owes or bool(changes.asks)
+
+
+def report(mailbox: int, drained: Drained) -> None:
+    """One line for the unit of work; none when the nudge was for nothing."""
+    if drained.outcomes:
+        log.info(
+            "mailbox_drained",
+            mailbox=mailbox,
+            events=drained.outcomes.total(),
+            outcomes=dict(drained.outcomes),
+            batches=drained.batches,
+            milliseconds=round(drained.seconds * 1000, 1),
+        )

@@ -1,0 +1,153 @@
+"""The worker's process: declares the actors on a broker, and runs them.
+
+Started as `everspark worker`, inside `everspark up`, or by dramatiq's own command line: `dramatiq worker.main:start`.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import suppress
+from datetime import timedelta
+from functools import partial
+
+import dramatiq
+import structlog
+from prometheus_client import start_http_server
+from sqlalchemy import Engine
+
+from domain.renewal import Policy
+from infra import logs
+from infra.broker import DRAIN, MAILBOXES_QUEUE, OUTBOX_QUEUE, PAY, Nudges, make_broker, make_nudges
+from infra.clock import Clock, SystemClock
+from infra.database import OUTAGES, make_engine
+from infra.mail import Mailer, SmtpMailer, SmtpServer
+from infra.metrics import Metrics
+from infra.settings import Settings, load, need_for_processes_apart
+from worker.drain import drain
+from worker.pay import pay
+
+log = structlog.get_logger()
+
+# A nudge that met a closed door comes back a few times; after that the `rescue` sweep sends a new one.
+RETRIES, RETRY_DELAY_MS = 5, 1_000
+STANDARD_PERIODS = (7, 30, 60, 365)
+
+
+def policy_of(settings: Settings) -> Policy:
+    """The part of the settings that decisions depend on."""
+    return Policy(
+        offered_days=(*STANDARD_PERIODS, 180) if settings.offer_180_days else STANDARD_PERIODS,
+        lapse_after=timedelta(days=settings.lapse_after_days),
+        minimum_daily_budget=settings.minimum_daily_budget,
+    )
+
+
+def mailer_of(settings: Settings) -> Mailer | None:
+    """The way to the mail server; None where none is configured, and messages wait."""
+    return SmtpMailer(SmtpServer.parse(settings.smtp_url)) if settings.smtp_url else None
+
+
+def declare(
+    broker: dramatiq.Broker,
+    *,
+    engine: Engine,
+    clock: Clock,
+    settings: Settings,
+    nudges: Nudges,
+    metrics: Metrics | None = None,
+    mailer: Mailer | None = None,
+) -> None:
+    """Declares `drain` and `pay` on `broker`, as closures over what they need."""
+    policy, mail = policy_of(settings), mailer or mailer_of(settings)
+
+    def drain_mailbox(mailbox: int) -> None:
+        nudges.arrived(f"mailbox:{mailbox}")
+        try:
+            drained = drain(engine, clock, policy, mailbox)
+        except OUTAGES as error:
+            raise put_off("drain_postponed", error) from None
+        if metrics:
+            metrics.drained(outcomes=drained.outcomes, seconds=drained.seconds)
+        if drained.owes:
+            nudges.outbox()
+        if drained.has_more:
+            nudges.mailboxes([mailbox])
+
+    def pay_outbox() -> None:
+        nudges.arrived("outbox")
+        try:
+            paid = pay(engine, clock, mail, mail_from=settings.mail_from)
+        except OUTAGES as error:
+            raise put_off("pay_postponed", error) from None
+        if paid.more:
+            nudges.outbox()
+
+    actor = partial(dramatiq.actor, broker=broker, max_retries=RETRIES, min_backoff=RETRY_DELAY_MS)
+    actor(actor_name=DRAIN, queue_name=MAILBOXES_QUEUE)(drain_mailbox)
+    actor(actor_name=PAY, queue_name=OUTBOX_QUEUE)(pay_outbox)
+
+
+def put_off(event: str, error: Exception) -> dramatiq.Retry:
+    """The database is away: not a bug, so one line and another try."""
+    log.info(event, error=type(error).__name__)
+    return dramatiq.Retry(event, delay=RETRY_DELAY_MS)
+
+
+def start() -> None:
+    """For `dramatiq worker.main:start`: settings from the environment; called once in each of its processes."""
+    settings = load()
+    need_for_processes_apart(settings)
+    broker = assemble(settings)
+    dramatiq.set_broker(broker)
+
+
+def run(settings: Settings) -> None:
+    """The worker in the foreground, until SIGTERM or Ctrl-C: what is in hand is finished."""
+    need_for_processes_apart(settings)
+    broker = assemble(settings)
+    worker = make_worker(broker, settings)
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop_or_exit(stopping))
+    worker.start()
+    log.info("worker_started", threads=settings.worker_threads)
+    # In slices, for a signal's handler to run between them.
+    while not stopping.wait(1):
+        pass
+    worker.stop()
+    log.info("worker_stopped")
+
+
+def make_worker(broker: dramatiq.Broker, settings: Settings) -> dramatiq.Worker:
+    """One worker for all queues."""
+    return dramatiq.Worker(broker, worker_threads=settings.worker_threads, worker_timeout=100)
+
+
+def stop_or_exit(stopping: threading.Event) -> None:
+    """The first signal asks for a clean end; the second ends at once, and even then nothing is lost."""
+    if stopping.is_set():
+        raise SystemExit(1)
+    stopping.set()
+
+
+def assemble(settings: Settings) -> dramatiq.Broker:
+    """Everything a worker process needs, put together."""
+    logs.configure(log_format=settings.log_format, level=settings.log_level)
+    broker = make_broker(settings.redis_url)
+    metrics = Metrics()
+    if settings.metrics_port:
+        # Several worker processes of one machine may be told the same port: the first one answers.
+        with suppress(OSError):
+            start_http_server(settings.metrics_port, addr=settings.host, registry=metrics.registry)
+    declare(
+        broker,
+        engine=make_engine(settings.database_url),
+        clock=SystemClock(),
+        settings=settings,
+        nudges=make_nudges(broker),
+        metrics=metrics,
+    )
+    return broker
+
+

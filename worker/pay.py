@@ -1,0 +1,177 @@
+"""Pays what is owed to people: each message is claimed, looked at once more, committed, sent and settled on its own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.headerregistry import Address
+from email.message import EmailMessage
+from typing import Any, assert_never
+
+import psycopg
+import structlog
+from sqlalchemy import Engine
+
+from infra import outbox
+from infra.ask_mail import sender_of
+from infra.clock import Clock
+from infra.database import hot
+from infra.mail import Mailer, Outcome, Refused, Sent, TryLater, Unknown
+from infra.outbox import Debt
+from worker.asking import NotNeeded, Seen, Unwritable, Waits, look_again
+
+NO_SMTP = "no mail server is configured: set EVERSPARK_SMTP_URL"
+
+# With the slowest answer to one message on top, this stays under dramatiq's time limit of ten minutes for an actor.
+LONGEST = timedelta(minutes=2)
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Paid:
+    """What one call did. `postponed`: owed again by the retry schedule; `more`: there may be work left."""
+
+    done: int = 0
+    failed: int = 0
+    waiting: int = 0
+    uncertain: int = 0
+    cancelled: int = 0
+    postponed: int = 0
+    more: bool = False
+
+
+def pay(engine: Engine, clock: Clock, mailer: Mailer | None, *, mail_from: str, batch: int = 200) -> Paid:
+    """Pays due rows, one at a time, until none is left, the mail server is away, `batch` rows were taken or LONGEST is
+    over. Two payers at once never take the same row. Raises BadMailFrom before anything is claimed.
+    """
+    sender, started_at = sender_of(mail_from), clock.now()
+    counts = _tidy(engine, started_at, has_mail=mailer is not None)
+    if mailer is None:
+        return _paid(counts)
+    for _ in range(batch):
+        if clock.now() - started_at > LONGEST:
+            break
+        ended = _pay_one(engine, clock, mailer, sender)
+        if ended is None:
+            return _paid(counts)
+        counts[ended.word] += 1
+        if ended.stop:
+            return _paid(counts)
+    return _paid(counts, more=True)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Ended:
+    """How one row ended, as a field of Paid; `stop` where the next row would meet the same closed door."""
+
+    word: str
+    stop: bool = False
+
+
+def _paid(counts: Counter[str], *, more: bool = False) -> Paid:
+    return Paid(
+        done=counts["done"],
+        failed=counts["failed"],
+        waiting=counts["waiting"],
+        uncertain=counts["uncertain"],
+        cancelled=counts["cancelled"],
+        postponed=counts["postponed"],
+        more=more,
+    )
+
+
+def _tidy(engine: Engine, now: datetime, *, has_mail: bool) -> Counter[str]:
+    with hot(engine) as connection:
+        lost = outbox.abandoned(connection, now=now)
+        outbox.hold_unpayable(connection, now=now)
+        held = [] if has_mail else outbox.hold(connection, NO_SMTP, now=now)
+    for row in lost:
+        log.error("ask_uncertain", outbox_id=row.id, key=row.key, ask_id=row.ask_id, reason=outbox.POWER_CUT)
+    if held:
+        log.warning("asks_waiting", count=len(held), reason=NO_SMTP)
+    return Counter(uncertain=len(lost), waiting=len(held))
+
+
+def _pay_one(engine: Engine, clock: Clock, mailer: Mailer, sender: Address) -> _Ended | None:
+    now = clock.now()
+    with hot(engine) as connection:
+        debt = next(iter(outbox.claim(connection, now=now)), None)
+        if debt is None:
+            return None
+        seen = look_again(connection, debt, sender=sender, now=now)
+        is_news = _leave(connection, debt, seen, now)
+    # Committed: from here on a power cut leaves the row `paying`, and later `uncertain`.
+    if isinstance(seen, EmailMessage):
+        return _settle(engine, debt, mailer.send(seen), clock.now())
+    return _tell(debt, seen, is_news=is_news)
+
+
+def _leave(connection: psycopg.Connection[Any], debt: Debt, seen: Seen, now: datetime) -> bool:
+    """Ends the claim of what is not sent, in the transaction that made it; whether the row's state is new to people."""
+    match seen:
+        case NotNeeded():
+            outbox.cancelled(connection, debt, seen.reason, now=now)
+        case Waits():
+            return outbox.wait(connection, debt, seen.remedy, now=now)
+        case Unwritable():
+            outbox.failed(connection, debt, f"the message could not be written: {seen.error!r}"[:500], now=now)
+        case EmailMessage():
+            return False
+        case _:
+            assert_never(seen)
+    return True
+
+
+def _tell(debt: Debt, seen: NotNeeded | Waits | Unwritable, *, is_news: bool) -> _Ended:
+    match seen:
+        case NotNeeded():
+            log.info("ask_cancelled", **_ids(debt), reason=seen.reason)
+            return _Ended(word="cancelled")
+        case Waits():
+            if is_news:
+                log.warning("ask_waiting", **_ids(debt), reason=seen.remedy)
+            return _Ended(word="waiting")
+        case Unwritable():
+            log.error("ask_broken", **_ids(debt), exc_info=seen.error)
+            return _Ended(word="failed")
+        case _:
+            assert_never(seen)
+
+
+def _settle(engine: Engine, debt: Debt, outcome: Outcome, now: datetime) -> _Ended:
+    match outcome:
+        case Sent():
+            with hot(engine) as connection:
+                outbox.done(connection, debt, now=now)
+            log.info("ask_sent", **_ids(debt))
+            return _Ended(word="done")
+        case Refused():
+            with hot(engine) as connection:
+                outbox.failed(connection, debt, outcome.reason, now=now)
+            log.warning("ask_refused", **_ids(debt), reason=outcome.reason)
+            return _Ended(word="failed")
+        case Unknown():
+            with hot(engine) as connection:
+                outbox.uncertain(connection, debt, outcome.reason, now=now)
+            log.error("ask_uncertain", **_ids(debt), reason=outcome.reason)
+            return _Ended(word="uncertain")
+        case TryLater():
+            return _postpone(engine, debt, outcome, now)
+        case _:
+            assert_never(outcome)
+
+
+def _postpone(engine: Engine, debt: Debt, outcome: TryLater, now: datetime) -> _Ended:
+    with hot(engine) as connection:
+        due_at = outbox.again(connection, debt, outcome.reason, now=now)
+    if due_at is None:
+        log.warning("ask_given_up", **_ids(debt), reason=outcome.reason)
+        return _Ended(word="failed", stop=outcome.server_is_away)
+    log.info("ask_postponed", **_ids(debt), reason=outcome.reason, due_at=due_at.isoformat())
+    return _Ended(word="postponed", stop=outcome.server_is_away)
+
+
+def _ids(debt: Debt) -> dict[str, Any]:
+    return {"outbox_id": debt.id, "key": debt.key, "ask_id": debt.ask_id, "attempts": debt.attempts}
