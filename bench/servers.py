@@ -43,6 +43,7 @@ class Act:
     connection: Connection
     environment: dict[str, str]
     shared: list[int]  # the process trees that serve every contender: PostgreSQL and Redis
+    running: list[subprocess.Popen[str]]
 
     @property
     def url(self) -> str:
@@ -60,12 +61,14 @@ class Act:
                 [sys.executable, *command], env=self.environment, stdin=subprocess.PIPE, text=True,
                 stdout=said if quiet else subprocess.PIPE, stderr=said,
             )  # fmt: skip
+            self.running.append(running)
             try:
                 yield running
-            except Exception as error:
+            except BenchError as error:
                 said.seek(0)
-                raise BenchError(f"{' '.join(command)}: {error}\n{said.read()[-4000:]}") from error
+                raise BenchError(f"{error}\n--- {' '.join(command)} said:\n{said.read()[-3000:]}") from error
             finally:
+                self.running.remove(running)
                 stop(running)
 
     def worker(self, *command: str) -> Any:  # noqa: ANN401  the context manager of `process`
@@ -80,8 +83,14 @@ class Act:
             yield player
 
     def until(self, query: str, expected: Any, *, every: float = 0.02, patience: float = PATIENCE) -> None:  # noqa: ANN401
-        """Waits until the query answers as expected."""
-        until(lambda: self.value(query) == expected, every=every, patience=patience, what=query)
+        """Waits until the query answers as expected, while every process of the act lives."""
+
+        def is_so() -> bool:
+            if any(process.poll() is not None for process in self.running):
+                raise BenchError("a process ended before its time")
+            return bool(self.value(query) == expected)
+
+        until(is_so, every=every, patience=patience, what=query)
 
 
 class Player:
@@ -135,7 +144,7 @@ class Stage:
             "EVERSPARK_LOG_LEVEL": "warning",
         }
         with psycopg.connect(url, autocommit=True) as connection:
-            yield Act(connection=connection, environment=environment, shared=self.shared)
+            yield Act(connection=connection, environment=environment, shared=self.shared, running=[])
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from domain.events import Ad, Condition, Route
+from domain.reasons import Reason
 
 
 class State(StrEnum):
@@ -101,6 +102,11 @@ class Authorization:
     def has_period(self) -> bool:
         """Whether any grant has ever been heard of."""
         return self.starts_at is not None
+
+    @property
+    def was_declined(self) -> bool:
+        """Whether a declined request alone ended it: no withdrawal has been heard of since."""
+        return self.state_reason == Reason.DECLINED and self.revoked_at == self.state_since
 
     def delivers_at(self, at: datetime) -> bool:
         """Whether any ad delivers at `at`."""

@@ -19,7 +19,6 @@ from domain.events import (
     PostChanged,
 )
 from domain.facts import begin_of, improves_the_period, learn, was_taken_back
-from domain.reasons import Reason
 
 Guard = Callable[[Authorization, LifecycleEvent], bool]
 
@@ -50,7 +49,7 @@ def it_began_after_the_revocation(known: Authorization, event: LifecycleEvent) -
 
 def it_was_in_force_when_declined(known: Authorization, event: LifecycleEvent) -> bool:
     """The creator had granted before declining, so a renewal was declined, and nothing was taken back."""
-    if not isinstance(event, CodeGranted) or known.state_reason != Reason.DECLINED:
+    if not isinstance(event, CodeGranted) or not known.was_declined:
         return False
     return event.starts_at <= known.state_since and (event.expires_at is None or event.expires_at > known.state_since)
 
@@ -66,8 +65,8 @@ def it_happened_after_the_revocation(known: Authorization, event: LifecycleEvent
 
 
 def it_happened_after_the_end(known: Authorization, event: LifecycleEvent) -> bool:
-    """The event is newer than the state that ended the authorization."""
-    return event.at > known.state_since
+    """The event is newer than what ended the authorization, and than any withdrawal heard of since."""
+    return event.at > known.state_since and (known.revoked_at is None or event.at > known.revoked_at)
 
 
 def it_is_older_than_the_request(known: Authorization, event: LifecycleEvent) -> bool:

@@ -126,7 +126,12 @@ REGRANTED = (
     late,
 )
 REFUSED = (stay(Reason.CODE_REFUSED),)
-STARTED = (*when(something_newer_is_known_of_the_ad, late), move(State.ACTIVE, Reason.AD_STARTED))
+# A start told twice does not restart an ad whose flight is over.
+STARTED = (
+    *when(something_newer_is_known_of_the_ad, late),
+    *when(it_is_known_already, again),
+    move(State.ACTIVE, Reason.AD_STARTED),
+)
 ANOTHER = (
     *when(something_newer_is_known_of_the_ad, late),
     *when(it_is_known_already, again),
@@ -134,8 +139,8 @@ ANOTHER = (
 )
 # TikTok stops ads at the end at once. One that starts later means that a grant has not been heard of.
 STRAY = (
-    *when(it_happened_after_the_end, park(Reason.AD_WITHOUT_AUTHORIZATION)),
     *when(something_newer_is_known_of_the_ad, late),
+    *when(it_happened_after_the_end, park(Reason.AD_WITHOUT_AUTHORIZATION)),
     late,
 )
 STOPPED = (
@@ -186,18 +191,18 @@ CONDITION = (
 
 # fmt: off
 GRID: dict[type[LifecycleEvent], tuple[Cell, Cell, Cell, Cell, Cell]] = {
-    #                        requested            authorized   active        expired      revoked
-    AuthorizationRequested: (UPDATED,             UPDATED,     UPDATED,      ANEW,        ANEW),
-    CodeGranted:            (GRANTED,             RENEWED,     RENEWED,      REVIVED,     REGRANTED),
-    CodeRefused:            (REFUSED,             REFUSED,     REFUSED,      REFUSED,     REFUSED),
-    AdStarted:              (EARLY,               STARTED,     ANOTHER,      STRAY,       STRAY),
-    AdStopped:              (EARLY,               STOPPED,     LAST_STOPPED, STOPPED,     STOPPED),
-    PeriodExtended:         (ANSWERED,            EXTENDED,    EXTENDED,     REVIVED,     CONTRADICTED),
-    PeriodEnded:            (LATE,                ENDED,       ENDED,        AGAIN,       LATE),
+    #                        requested            authorized   active        expired          revoked
+    AuthorizationRequested: (UPDATED,             UPDATED,     UPDATED,      ANEW,            ANEW),
+    CodeGranted:            (GRANTED,             RENEWED,     RENEWED,      REVIVED,         REGRANTED),
+    CodeRefused:            (REFUSED,             REFUSED,     REFUSED,      REFUSED,         REFUSED),
+    AdStarted:              (EARLY,               STARTED,     ANOTHER,      STRAY,           STRAY),
+    AdStopped:              (STOPPED,             STOPPED,     LAST_STOPPED, STOPPED,         STOPPED),
+    PeriodExtended:         (ANSWERED,            EXTENDED,    EXTENDED,     REVIVED,         CONTRADICTED),
+    PeriodEnded:            (LATE,                ENDED,       ENDED,        AGAIN,           LATE),
     CodeWithdrawn:          (WITHDRAWN_UNGRANTED, WITHDRAWN,   WITHDRAWN,    WITHDRAWN_ENDED, AGAIN),
-    RequestDeclined:        (DECLINED,            NOT_RENEWED, NOT_RENEWED,  NOT_RENEWED, AGAIN),
-    RequestLapsed:          (LAPSED,              LATE,        LATE,         LATE,        LATE),
-    PostChanged:            (CONDITION,           CONDITION,   CONDITION,    CONDITION,   CONDITION),
+    RequestDeclined:        (DECLINED,            NOT_RENEWED, NOT_RENEWED,  NOT_RENEWED,     AGAIN),
+    RequestLapsed:          (LAPSED,              LATE,        LATE,         LATE,            LATE),
+    PostChanged:            (CONDITION,           CONDITION,   CONDITION,    CONDITION,       CONDITION),
 }
 # fmt: on
 
@@ -257,4 +262,4 @@ def entered(known: Authorization, state: State, reason: Reason, at: datetime) ->
     if state is State.REQUESTED:
         after = replace(after, state_since=known.requested_at or at)
     # Who declines takes nothing back, so a grant that began before is as good as any.
-    return replace(after, revoked_at=None) if known.state_reason == Reason.DECLINED else after
+    return replace(after, revoked_at=None) if known.was_declined else after

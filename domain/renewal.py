@@ -10,6 +10,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
 from domain.authorization import Action, Authorization, Plan, State
 from domain.events import Condition
@@ -62,6 +63,7 @@ LAWS = (
 
 # An hour's spread keeps many periods that end together from asking in the same second.
 MOST_JITTER = timedelta(hours=1)
+NOTHING = timedelta()
 # Somebody who turns the daemon on over old data must not write to creators about what ended long ago.
 STALE_AFTER = timedelta(days=7)
 
@@ -86,8 +88,8 @@ class AskDue:
 
 def law_of(starts_at: datetime, ends_at: datetime) -> Law:
     """The row for a period: the longest one that the period fills, give or take a day."""
-    length = ends_at - starts_at + timedelta(days=1)
-    return max((row for row in LAWS if timedelta(days=row.days) <= length), key=lambda row: row.days, default=LAWS[0])
+    days = (ends_at - starts_at).days + 1
+    return next((row for row in reversed(LAWS) if row.days <= days), LAWS[0])
 
 
 def plan(authorization: Authorization, *, now: datetime, policy: Policy) -> Plan:
@@ -182,25 +184,24 @@ def rungs_left(authorization: Authorization) -> list[Rung]:
     if starts_at is None or ends_at is None:
         return []
     after_end = authorization.state is State.EXPIRED
-    rungs = law_of(starts_at, ends_at).rungs
+    row, share = law_of(starts_at, ends_at), jitter_share(authorization.key, ends_at)
     return [
-        Rung(number=number, at=ends_at - before + jitter(authorization, number))
-        for number, before in enumerate(rungs)
-        if number >= authorization.rung and (before < timedelta()) == after_end
+        Rung(number=number, at=ends_at - before + most_jitter(row, before) * share)
+        for number, before in enumerate(row.rungs)
+        if number >= authorization.rung and (before < NOTHING) == after_end
     ]
 
 
-def jitter(authorization: Authorization, rung: int) -> timedelta:
-    """A random-looking delay, always the same for one rung of one period; none where every minute counts."""
-    starts_at, ends_at = authorization.starts_at, authorization.expires_at
-    if starts_at is None or ends_at is None:
-        return timedelta()
-    row = law_of(starts_at, ends_at)
-    before = row.rungs[rung]
-    if timedelta() < before <= row.emergency:
-        return timedelta()
-    seed = hashlib.blake2b(f"{authorization.key} {ends_at.isoformat()} {rung}".encode(), digest_size=4).digest()
-    return min(MOST_JITTER, abs(before) / 20) * (int.from_bytes(seed) / 2**32)
+def most_jitter(row: Law, before: timedelta) -> timedelta:
+    """How far an ask may be spread: none in the emergency, where every minute counts."""
+    return NOTHING if NOTHING < before <= row.emergency else min(MOST_JITTER, abs(before) / 20)
+
+
+@lru_cache(maxsize=1024)
+def jitter_share(key: str, ends_at: datetime) -> float:
+    """0 to 1, random-looking, and always the same for one period of one authorization."""
+    seed = hashlib.blake2b(f"{key} {ends_at.timestamp()}".encode(), digest_size=4).digest()
+    return float(int.from_bytes(seed) / 2**32)
 
 
 def ask_due(authorization: Authorization, *, now: datetime, policy: Policy) -> AskDue | None:
@@ -222,7 +223,7 @@ def urgency_of(authorization: Authorization, now: datetime) -> Urgency:
     if starts_at is None or ends_at is None:
         return Urgency.WINDOW
     row, left = law_of(starts_at, ends_at), ends_at - now
-    if left <= timedelta():
+    if left <= NOTHING:
         return Urgency.AFTER_END
     if left <= row.last_resort:
         return Urgency.LAST_RESORT

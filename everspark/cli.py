@@ -1,5 +1,7 @@
 """The command `everspark`: one Typer application, one module for each group of commands."""
 
+from collections.abc import Sequence
+
 import typer
 
 from everspark import authorizations, doctor, events, processes, producers, sending, up
@@ -28,7 +30,7 @@ app.add_typer(events.app, name="events")
 app.command()(doctor.doctor)
 
 
-def main() -> None:
-    """The console script."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The console script. Always ends with SystemExit."""
     with sentences():
-        app()
+        app(arguments)

@@ -54,7 +54,7 @@ def doctor(
     Example: everspark doctor --json
     Example: everspark doctor --only database --only sweeps
     """
-    findings = [found for found in examine(load(data_dir=data)) if not only or found.name in only]
+    findings = _chosen(examine(load(data_dir=data)), only or [])
     if json:
         as_json({"ok": all(found.ok for found in findings), "findings": [asdict(found) for found in findings]})
     else:
@@ -62,6 +62,13 @@ def doctor(
         as_table(("", "what", "found", "remedy"), rows)
     if not all(found.ok for found in findings):
         raise typer.Exit(WRONG)
+
+
+def _chosen(findings: list[Finding], only: list[str]) -> list[Finding]:
+    """What was asked for; what could not be looked at, because something before it failed, is not well."""
+    known = {found.name for found in findings}
+    unseen = [Finding(name=name, ok=False, detail="could not be looked at") for name in only if name not in known]
+    return [found for found in findings if not only or found.name in only] + unseen
 
 
 def examine(settings: Settings) -> list[Finding]:

@@ -10,11 +10,11 @@ from infra.settings import PREFIX, Settings
 HEAD = """\
 # Settings
 
-Everspark is configured by environment variables. Each has a default; with none set, `everspark up` runs everything on this
-machine. A value that cannot be used stops the start with a sentence that names the variable, and exit code 2.
+Everspark is configured by environment variables. Each has a default; with none set, `everspark up` runs everything on
+this machine. A value that cannot be used stops the start with a sentence that names the variable, and exit code 2.
 
-`everspark web`, `worker` and `scheduler` as processes of their own need `EVERSPARK_DATABASE_URL`, `EVERSPARK_REDIS_URL` and
-`EVERSPARK_SECRET_KEY`, the same in all of them.
+`everspark web`, `worker` and `scheduler` as processes of their own need `EVERSPARK_DATABASE_URL`, `EVERSPARK_REDIS_URL`
+and `EVERSPARK_SECRET_KEY`, the same in all of them.
 
 | Variable | Default | Meaning |
 |---|---|---|

@@ -24,11 +24,13 @@ from infra import logs
 from infra.broker import make_broker, make_nudges
 from infra.clock import SystemClock
 from infra.database import make_engine, migrate
+from infra.metrics import Metrics
 from infra.settings import Settings, load
 from infra.vault import Vault, load_key
 
 log = structlog.get_logger()
 POOL_SIZE = 20
+BACKLOG = 2048
 
 
 def up(
@@ -59,16 +61,18 @@ def run(settings: Settings) -> None:
         engine = make_engine(url, pool_size=POOL_SIZE)
         stack.callback(engine.dispose)
         broker = make_broker(settings.redis_url)
-        nudges = make_nudges(broker)
+        nudges, metrics = make_nudges(broker), Metrics()
 
         from scheduler import main as scheduling
         from web import main as serving
         from worker import main as working
 
-        working.declare(broker, engine=engine, clock=clock, settings=settings, nudges=nudges)
+        working.declare(broker, engine=engine, clock=clock, settings=settings, nudges=nudges, metrics=metrics)
         worker = working.make_worker(broker, settings)
         scheduler = scheduling.make(settings=settings, engine=engine, clock=clock, nudges=nudges)
-        app = serving.make_app(settings=settings, engine=engine, vault=vault, clock=clock, nudges=nudges)
+        app = serving.make_app(
+            settings=settings, engine=engine, vault=vault, clock=clock, nudges=nudges, metrics=metrics
+        )
 
         # Stopped in the reverse order: nothing new comes in, nothing new falls due, then what is in hand is finished.
         stack.callback(_started(worker.start, worker.stop))
@@ -88,11 +92,14 @@ class Web:
     def __init__(self, app: Any, listening: socket.socket) -> None:  # noqa: ANN401  any ASGI application
         config = uvicorn.Config(
             app,
-            loop="asyncio" if sys.platform == "win32" else "uvloop",
+            # psycopg cannot wait on Windows' default loop, nor does uvloop exist there.
+            loop="asyncio:SelectorEventLoop" if sys.platform == "win32" else "uvloop",
             http="httptools",
             access_log=False,
             log_config=None,
             lifespan="on",
+            server_header=False,
+            backlog=BACKLOG,
             timeout_graceful_shutdown=10,
         )
         self._server = uvicorn.Server(config)
@@ -122,7 +129,7 @@ def _started(start: Callable[[], object], stop: Callable[[], object]) -> Callabl
 def _listening(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
-        return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+        return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise Stop(
             f"{settings.host}:{settings.port} cannot be listened on ({error.strerror}): "

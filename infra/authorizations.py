@@ -1,17 +1,18 @@
 """Authorizations between rows and values, a batch at a time: the worker's hot path, in set-based SQL.
 
-Columns travel as arrays (`unnest`), one statement for any number of rows, prepared once for each connection.
+A batch travels as one JSON text that the database reads as a record set: msgspec writes it in C, where an array for each
+column would be quoted item by item in Python. Statements are prepared, and are the same for one row and for hundreds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import psycopg
-from psycopg.types.json import Jsonb
 
 from domain.authorization import Action, Authorization, Flight, Plan, State
 from domain.events import Ad, Condition, Creator, Route
@@ -86,9 +87,15 @@ def authorization_of(row: tuple[Any, ...], flights: Mapping[str, Flight]) -> Aut
     )
 
 
+def as_json(rows: object) -> str:
+    """Rows (dataclasses or mappings) as JSON, for `json_to_recordset`."""
+    return msgspec.json.encode(rows).decode()
+
+
 SAVE_CREATORS = """
 INSERT INTO creators AS known (handle, name, email, phone, locale, timezone, updated_at)
-SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[])
+SELECT handle, name, email, phone, locale, timezone, (%s::jsonb ->> handle)::timestamptz FROM json_to_recordset(%s)
+    AS t (handle text, name text, email text, phone text, locale text, timezone text)
 ON CONFLICT (handle) DO UPDATE SET
     name = coalesce(excluded.name, known.name), email = coalesce(excluded.email, known.email),
     phone = coalesce(excluded.phone, known.phone), locale = coalesce(excluded.locale, known.locale),
@@ -99,14 +106,10 @@ WHERE excluded.updated_at >= known.updated_at
 
 def save_creators(connection: psycopg.Connection[Any], creators: Mapping[str, tuple[Creator, datetime]]) -> None:
     """Contact facts by handle, the newest; what is left out stays. In one order, so that two workers never deadlock."""
-    if not creators:
-        return
-    known = [creators[handle] for handle in sorted(creators)]
-    columns: list[list[Any]] = [
-        [getattr(creator, name) for creator, _ in known]
-        for name in ("handle", "name", "email", "phone", "locale", "timezone")
-    ]
-    connection.execute(SAVE_CREATORS, [*columns, [at for _, at in known]], prepare=True)
+    if creators:
+        times = {handle: at for handle, (_, at) in creators.items()}
+        rows = [creators[handle][0] for handle in sorted(creators)]
+        connection.execute(SAVE_CREATORS, [as_json(times), as_json(rows)], prepare=True)
 
 
 SAVE = """
@@ -118,17 +121,14 @@ INSERT INTO authorizations AS known (
 SELECT key, split_part(key, '/', 1), CASE WHEN key LIKE '%%/@%%' THEN NULL ELSE split_part(key, '/', 2) END,
     CASE WHEN key LIKE '%%/@%%' THEN substr(split_part(key, '/', 2), 2) END, route, state, state_reason, state_since,
     condition, condition_at, days, needed_until, contract_ends_at, reference, item_url, requested_at, starts_at,
-    expires_at, period_source, revoked_at, declined_at, rung, next_action, next_action_at, why, creators.id, %s, %s
-FROM unnest(
-    %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::timestamptz[], %s::int4[],
-    %s::timestamptz[], %s::timestamptz[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[],
-    %s::timestamptz[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::int2[], %s::text[], %s::timestamptz[],
-    %s::text[], %s::text[]
-) AS t (
-    key, route, state, state_reason, state_since, condition, condition_at, days, needed_until, contract_ends_at,
-    reference, item_url, requested_at, starts_at, expires_at, period_source, revoked_at, declined_at, rung, next_action,
-    next_action_at, why, creator
-) LEFT JOIN creators ON creators.handle = t.creator
+    expires_at, period_source, revoked_at, declined_at, rung, plan ->> 'action', (plan ->> 'at')::timestamptz,
+    plan ->> 'why', (SELECT id FROM creators WHERE handle = %s::jsonb ->> key), %s, %s
+FROM json_to_recordset(%s) AS t (
+    key text, route text, state text, state_reason text, state_since timestamptz, condition text,
+    condition_at timestamptz, days int4, needed_until timestamptz, contract_ends_at timestamptz, reference text,
+    item_url text, requested_at timestamptz, starts_at timestamptz, expires_at timestamptz, period_source text,
+    revoked_at timestamptz, declined_at timestamptz, rung int2, plan json
+)
 ON CONFLICT (key) DO UPDATE SET
     route = excluded.route, state = excluded.state, state_reason = excluded.state_reason,
     state_since = excluded.state_since, condition = excluded.condition, condition_at = excluded.condition_at,
@@ -139,13 +139,7 @@ ON CONFLICT (key) DO UPDATE SET
     next_action = excluded.next_action, next_action_at = excluded.next_action_at, why = excluded.why,
     creator_id = coalesce(excluded.creator_id, known.creator_id), updated_at = excluded.updated_at,
     version = known.version + 1
-RETURNING key, id
 """
-SAVED = (
-    *("key", "route", "state", "state_reason", "state_since", "condition", "condition_at", "days", "needed_until"),
-    *("contract_ends_at", "reference", "item_url", "requested_at", "starts_at", "expires_at", "period_source"),
-    *("revoked_at", "declined_at", "rung"),
-)
 
 
 def save(
@@ -154,28 +148,19 @@ def save(
     handles: Mapping[str, str],
     *,
     now: datetime,
-) -> dict[str, int]:
-    """Inserts or updates them, a version up; `handles` names creators by key. Returns the row ids by key."""
-    if not authorizations:
-        return {}
-    columns: list[list[Any]] = [[getattr(value, name) for value in authorizations] for name in SAVED]
-    plans = [value.plan for value in authorizations]
-    columns += [[plan.action for plan in plans], [plan.at for plan in plans], [plan.why for plan in plans]]
-    columns.append([handles.get(value.key) for value in authorizations])
-    return dict(connection.execute(SAVE, [now, now, *columns], prepare=True).fetchall())
-
-
-def ids_of(connection: psycopg.Connection[Any], keys: Iterable[str]) -> dict[str, int]:
-    """The row ids of authorizations that exist."""
-    rows = connection.execute("SELECT key, id FROM authorizations WHERE key = ANY(%s)", [list(keys)], prepare=True)
-    return dict(rows.fetchall())
+) -> None:
+    """Inserts or updates them, each a version up; `handles` names creators by authorization key."""
+    if authorizations:
+        connection.execute(SAVE, [as_json(handles), now, now, as_json(authorizations)], prepare=True)
 
 
 SAVE_ADS = """
 INSERT INTO ads (authorization_id, ad_id, started_at, stopped_at, flight_end, daily_spend, currency, objective,
     billing_event)
-SELECT * FROM unnest(%s::int8[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::numeric[],
-    %s::text[], %s::text[], %s::text[])
+SELECT (SELECT id FROM authorizations WHERE authorizations.key = t.key), ad ->> 'ad_id', started_at, stopped_at,
+    (ad ->> 'flight_end')::timestamptz, (ad ->> 'daily_spend')::numeric, ad ->> 'currency', ad ->> 'objective',
+    ad ->> 'billing_event'
+FROM json_to_recordset(%s) AS t (key text, ad json, started_at timestamptz, stopped_at timestamptz)
 ON CONFLICT (authorization_id, ad_id) DO UPDATE SET
     started_at = excluded.started_at, stopped_at = excluded.stopped_at, flight_end = excluded.flight_end,
     daily_spend = excluded.daily_spend, currency = excluded.currency, objective = excluded.objective,
@@ -183,22 +168,14 @@ ON CONFLICT (authorization_id, ad_id) DO UPDATE SET
 """
 
 
-def save_ads(connection: psycopg.Connection[Any], flights: Sequence[tuple[int, Flight]]) -> None:
-    """Ads by authorization id."""
-    if not flights:
-        return
-    columns: list[list[Any]] = [
-        [owner for owner, _ in flights],
-        [flight.ad.ad_id for _, flight in flights],
-        [flight.started_at for _, flight in flights],
-        [flight.stopped_at for _, flight in flights],
-        [flight.ad.flight_end for _, flight in flights],
-        [flight.ad.daily_spend for _, flight in flights],
-        [flight.ad.currency for _, flight in flights],
-        [flight.ad.objective for _, flight in flights],
-        [flight.ad.billing_event for _, flight in flights],
-    ]
-    connection.execute(SAVE_ADS, columns, prepare=True)
+def save_ads(connection: psycopg.Connection[Any], flights: Mapping[tuple[str, str], Flight]) -> None:
+    """Ads by (authorization key, ad id)."""
+    if flights:
+        rows = [
+            {"key": key, "ad": flight.ad, "started_at": flight.started_at, "stopped_at": flight.stopped_at}
+            for (key, _), flight in flights.items()
+        ]
+        connection.execute(SAVE_ADS, [as_json(rows)], prepare=True)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -215,19 +192,17 @@ class GrantHeard:
 
 SAVE_GRANTS = """
 INSERT INTO grants (authorization_id, starts_at, ends_at, source, code_fingerprint, seq)
-SELECT * FROM unnest(%s::int8[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::text[], %s::int8[])
+SELECT (SELECT id FROM authorizations WHERE authorizations.key = t.key), starts_at, ends_at, source, code_fingerprint, seq
+FROM json_to_recordset(%s)
+    AS t (key text, starts_at timestamptz, ends_at timestamptz, source text, code_fingerprint text, seq int8)
 ON CONFLICT DO NOTHING
 """
 
 
-def save_grants(connection: psycopg.Connection[Any], grants: Sequence[GrantHeard], ids: Mapping[str, int]) -> None:
+def save_grants(connection: psycopg.Connection[Any], grants: Sequence[GrantHeard]) -> None:
     """Grants, once for each period of an authorization."""
     if grants:
-        columns: list[list[Any]] = [
-            [getattr(grant, name) for grant in grants]
-            for name in ("starts_at", "ends_at", "source", "code_fingerprint", "seq")
-        ]
-        connection.execute(SAVE_GRANTS, [[ids[grant.key] for grant in grants], *columns], prepare=True)
+        connection.execute(SAVE_GRANTS, [as_json(grants)], prepare=True)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -247,21 +222,18 @@ class Entry:
 
 APPEND = """
 INSERT INTO history (authorization_id, seq, at, event, outcome, from_state, to_state, reason, note, recorded_at)
-SELECT *, %s FROM unnest(%s::int8[], %s::int8[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::text[],
-    %s::text[], %s::text[])
+SELECT (SELECT id FROM authorizations WHERE authorizations.key = t.key), seq, at, event, outcome, from_state, to_state,
+    reason, note, %s
+FROM json_to_recordset(%s) AS t (
+    key text, seq int8, at timestamptz, event text, outcome text, from_state text, to_state text, reason text, note text
+)
 """
 
 
-def append_history(
-    connection: psycopg.Connection[Any], entries: Sequence[Entry], ids: Mapping[str, int], *, now: datetime
-) -> None:
+def append_history(connection: psycopg.Connection[Any], entries: Sequence[Entry], *, now: datetime) -> None:
     """History, in the order of the entries."""
     if entries:
-        columns: list[list[Any]] = [
-            [getattr(entry, name) for entry in entries]
-            for name in ("seq", "at", "event", "outcome", "from_state", "to_state", "reason", "note")
-        ]
-        connection.execute(APPEND, [now, [ids[entry.key] for entry in entries], *columns], prepare=True)
+        connection.execute(APPEND, [now, as_json(entries)], prepare=True)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -275,15 +247,34 @@ class SubmittedCode:
     at: datetime
 
 
+SAVE_CODES = """
+INSERT INTO codes (fingerprint, key, sealed, last, submitted_at)
+SELECT fingerprint, key, decode(sealed, 'base64'), last, at
+FROM json_to_recordset(%s) AS t (fingerprint text, key text, sealed text, last text, at timestamptz)
+ON CONFLICT DO NOTHING
+"""
+
+
 def save_codes(connection: psycopg.Connection[Any], codes: Sequence[SubmittedCode]) -> None:
     """Codes, once by fingerprint; the same code handed in again changes nothing."""
-    for code in codes:
-        connection.execute(
-            "INSERT INTO codes (fingerprint, key, sealed, last, submitted_at) VALUES (%s, %s, %s, %s, %s)"
-            " ON CONFLICT DO NOTHING",
-            [code.fingerprint, code.key, code.sealed, code.last, code.at],
-            prepare=True,
-        )
+    if codes:
+        connection.execute(SAVE_CODES, [as_json(codes)], prepare=True)
+
+
+OWE_CHECKS = """
+INSERT INTO outbox (kind, key, authorization_id, idempotency_key, payload, due_at, created_at, last_error)
+SELECT 'code.check', key, (SELECT id FROM authorizations WHERE authorizations.key = t.key),
+    'code.check-' || key || '-' || fingerprint, jsonb_build_object('fingerprint', fingerprint, 'last', last), %s, %s,
+    'waiting for TikTok'
+FROM json_to_recordset(%s) AS t (key text, fingerprint text, last text)
+ON CONFLICT DO NOTHING
+"""
+
+
+def owe_checks(connection: psycopg.Connection[Any], codes: Sequence[SubmittedCode], *, now: datetime) -> None:
+    """A look at TikTok for each submitted code; it waits, visibly, until a TikTok client can pay it."""
+    if codes:
+        connection.execute(OWE_CHECKS, [now, now, as_json(codes)], prepare=True)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -297,44 +288,27 @@ class AskOwed:
     days: int
 
 
-ASK = """
-WITH asked AS (
-    INSERT INTO asks (authorization_id, period_ends_at, rung, urgency, days, asked_at) VALUES (%s, %s, %s, %s, %s, %s)
-    ON CONFLICT DO NOTHING RETURNING id
+OWE_ASKS = """
+WITH due AS (
+    SELECT authorizations.id AS owner, t.* FROM json_to_recordset(%s)
+        AS t (key text, period_ends_at timestamptz, rung int2, urgency text, days int4)
+    JOIN authorizations USING (key)
+), asked AS (
+    INSERT INTO asks (authorization_id, period_ends_at, rung, urgency, days, asked_at)
+    SELECT owner, period_ends_at, rung, urgency, days, %s FROM due
+    ON CONFLICT DO NOTHING RETURNING *
 )
 INSERT INTO outbox (kind, key, authorization_id, ask_id, idempotency_key, payload, due_at, created_at)
-SELECT 'ask.mail', %s, %s, id, %s, %s, %s, %s FROM asked
+SELECT 'ask.mail', key, owner, asked.id,
+    format('ask-%%s-%%s-%%s', owner, to_char(asked.period_ends_at, 'YYYYMMDD"T"HH24MISS.US'), asked.rung),
+    jsonb_build_object('period_ends_at', asked.period_ends_at, 'days', asked.days, 'rung', asked.rung,
+        'urgency', asked.urgency), asked_at, asked_at
+FROM asked JOIN due ON owner = authorization_id
 """
+"""The ask and its message, once for each rung of a period: the constraint holds whatever crashed before."""
 
 
-def owe_asks(
-    connection: psycopg.Connection[Any], asks: Sequence[AskOwed], ids: Mapping[str, int], *, now: datetime
-) -> None:
-    """An ask and its message, once for each rung of a period: the constraint holds whatever crashed before."""
-    for ask in asks:
-        owner = ids[ask.key]
-        period = ask.period_ends_at.isoformat()
-        payload = {"period_ends_at": period, "days": ask.days, "rung": ask.rung, "urgency": ask.urgency}
-        row = [owner, ask.period_ends_at, ask.rung, ask.urgency, ask.days, now]
-        idempotency_key = f"ask-{owner}-{ask.period_ends_at:%Y%m%dT%H%M%S}-{ask.rung}"
-        connection.execute(ASK, [*row, ask.key, owner, idempotency_key, Jsonb(payload), now, now], prepare=True)
-
-
-def owe_checks(
-    connection: psycopg.Connection[Any], codes: Sequence[SubmittedCode], ids: Mapping[str, int], *, now: datetime
-) -> None:
-    """A look at TikTok for each submitted code; it waits, visibly, until a TikTok client can pay it."""
-    for code in codes:
-        connection.execute(
-            "INSERT INTO outbox (kind, key, authorization_id, idempotency_key, payload, due_at, created_at, last_error)"
-            " VALUES ('code.check', %s, %s, %s, %s, %s, %s, 'waiting for TikTok') ON CONFLICT DO NOTHING",
-            [
-                code.key,
-                ids.get(code.key),
-                f"code.check-{code.key}-{code.fingerprint}",
-                Jsonb({"fingerprint": code.fingerprint, "last": code.last}),
-                now,
-                now,
-            ],
-            prepare=True,
-        )
+def owe_asks(connection: psycopg.Connection[Any], asks: Sequence[AskOwed], *, now: datetime) -> None:
+    """Asks that are due, with the messages that pay them."""
+    if asks:
+        connection.execute(OWE_ASKS, [as_json(asks), now], prepare=True)

@@ -102,7 +102,7 @@ def check(data: Subject, *, offered_days: Sequence[int]) -> None:
 
 
 def in_range(instant: datetime, field: str) -> datetime:
-    """`instant` in UTC. The bounds keep seconds sent as milliseconds, and a year 0, out of the arithmetic of periods."""
+    """`instant` in UTC. The bounds keep milliseconds sent as seconds, and a year 0, out of the arithmetic."""
     if not EARLIEST <= instant < LATEST:
         raise Unreadable(field, "This instant is not between the years 2010 and 2100.", INSTANT)
     return instant.astimezone(UTC)

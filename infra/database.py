@@ -6,17 +6,16 @@ import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import psycopg
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, exc, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.pool import NullPool
 from sqlmodel import Session
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 # What a database that is away, restarting or full raises: to be tried again, not a bug.
 OUTAGES = (
@@ -76,6 +75,8 @@ def hot(engine: Engine) -> Iterator[psycopg.Connection]:
 
 def migrate(url: str) -> None:
     """Brings the database to the newest revision; several processes may call it at once."""
+    from alembic import command  # a fifth of a second that only migrating needs
+
     engine = create_engine(_driver_url(url), poolclass=NullPool, connect_args={"options": MIGRATION_OPTIONS})
     config = _alembic()
     with engine.begin() as connection:
@@ -86,12 +87,17 @@ def migrate(url: str) -> None:
 
 def is_current(engine: Engine) -> bool:
     """Whether the database stands at the newest revision of this program."""
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
     wanted = set(ScriptDirectory.from_config(_alembic()).get_heads())
     with engine.connect() as connection:
         return set(MigrationContext.configure(connection).get_current_heads()) == wanted
 
 
 def _alembic() -> Config:
+    from alembic.config import Config
+
     # Found, not imported: migrations build upon infra, never the other way round.
     spec = importlib.util.find_spec("migrations")
     if spec is None or spec.origin is None:

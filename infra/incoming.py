@@ -47,6 +47,7 @@ class Reader:
         try:
             everything = whole(envelope.data)
             subject = _decoded(decoder, envelope.data)
+            key = key_of(subject)
             check(subject, offered_days=self._offered_days)
             data, sealed = self._kept(subject, everything, envelope.data)
         except Unreadable as complaint:
@@ -56,7 +57,7 @@ class Reader:
             sender=sender,
             event_id=envelope.event_id,
             type=envelope.type,
-            key=key_of(subject),
+            key=key,
             occurred_at=envelope.occurred_at,
             data=data,
             sealed=sealed,
@@ -69,6 +70,7 @@ class Reader:
         found = spark_code.find(text)
         code = {"fingerprint": self._vault.fingerprint(found.code), "last": found.last} if found else {}
         data = encode({**without_codes(everything), "code": {"fingerprint": None, "last": None} | code})
+        # Sealed as `codes` keeps it: the worker holds no key and moves the bytes as they are.
         return data, self._vault.seal(found.code if found else without_nul(text), context="code")
 
 

@@ -1,4 +1,4 @@
-"""What Prometheus sees: counters and histograms fed by the processes, and gauges read from the database at a scrape."""
+"""What Prometheus sees: counters and histograms fed by the processes, and database gauges read at a scrape."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from domain.authorization import State
 from infra.clock import Clock
-from infra.tables import Handling, Payment
+from infra.ledger import JOBS
+from infra.tables import Handling, Payment, quoted
 
 log = structlog.get_logger()
 
@@ -68,7 +69,7 @@ class Metrics:
 
 
 class DatabaseCollector(Collector):
-    """Gauges from one reading of the database, kept for 15 s; one that is away leaves only `everspark_database_up` 0."""
+    """Gauges from one reading of the database, kept for 15 s; without it there is only `everspark_database_up` 0."""
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self._engine, self._clock = engine, clock
@@ -100,6 +101,11 @@ class DatabaseCollector(Collector):
         return [_gauge("everspark_database_up", "Whether the database answered.", None, [(None, 1.0)], ()), *families]
 
 
+# One probe of the index (job, slot) for each job: the ledger is long.
+LAST_SWEEP = (
+    f"SELECT job, number FROM unnest(ARRAY[{quoted(JOBS)}]) AS jobs (name) CROSS JOIN LATERAL"
+    " (SELECT job, {wanted} AS number FROM sweeps WHERE job = name AND {which} ORDER BY slot DESC LIMIT 1) AS last"
+)
 # name, help, label, query (label's value, number), label values that are shown even at 0
 GAUGES: tuple[tuple[str, str, str | None, str, tuple[str, ...]], ...] = (
     (
@@ -158,20 +164,14 @@ GAUGES: tuple[tuple[str, str, str | None, str, tuple[str, ...]], ...] = (
         "everspark_sweep_age_seconds",
         "Time since each sweep last ended without an error.",
         "job",
-        (
-            "SELECT job, extract(epoch FROM :now - max(ended_at)) FROM sweeps"
-            " WHERE ended_at IS NOT NULL AND error IS NULL GROUP BY job"
-        ),
+        LAST_SWEEP.format(wanted="extract(epoch FROM :now - ended_at)", which="ended_at IS NOT NULL AND error IS NULL"),
         (),
     ),
     (
         "everspark_sweep_found",
         "What each sweep found in its latest run.",
         "job",
-        (
-            "SELECT DISTINCT ON (job) job, coalesce(found, 0) FROM sweeps WHERE ended_at IS NOT NULL"
-            " ORDER BY job, started_at DESC"
-        ),
+        LAST_SWEEP.format(wanted="coalesce(found, 0)", which="ended_at IS NOT NULL"),
         (),
     ),
 )

@@ -7,13 +7,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import structlog
 from sqlalchemy import Engine, update
 from sqlmodel import Session, col, select
 
 from infra.database import transaction
 from infra.signatures import Secret, key_of_standard, new_secret
 from infra.tables import Producer, Scheme
-from infra.vault import Vault
+from infra.vault import UnsealError, Vault
+
+log = structlog.get_logger()
 
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 LONGEST_NAME = 64
@@ -99,7 +102,15 @@ class Registry:
         """Reads them again. Raises what the database raises; then the ones known before stay."""
         with transaction(self._engine) as session:
             enabled = session.exec(select(Producer).where(col(Producer.disabled_at).is_(None))).all()
-        self._known = {producer.name: known(producer, self._vault) for producer in enabled}
+        self._known = {each.name: each for producer in enabled if (each := self._opened(producer))}
+
+    def _opened(self, producer: Producer) -> Known | None:
+        try:
+            return known(producer, self._vault)
+        except (UnsealError, ValueError):
+            # One producer that was sealed under another key must not silence the others.
+            log.error("producer_unreadable", producer=producer.name)
+            return None
 
     def find(self, slug: str) -> tuple[Known | None, str]:
         """The producer that `slug` (`name` or `name.token`) names, and the token."""

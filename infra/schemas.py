@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -12,50 +12,55 @@ from infra.public_types import END, PUBLIC_TYPES
 VERSION = "1"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
+Schema = dict[str, Any]
 
-@cache
-def schema_of(type_: str) -> dict[str, Any]:
-    """The schema of `data` of one public type. Raises KeyError for another."""
+
+def schema_of(type_: str, *, offered_days: Sequence[int]) -> Schema:
+    """The schema of `data` of one public type, complete in itself. Raises KeyError for another type."""
     shape = PUBLIC_TYPES[type_]
     _, parts = msgspec.json.schema_components([shape], ref_template="#/$defs/{name}")
-    own = _without_end(parts.pop(shape.__name__))
-    own.pop("title", None)
-    for rule in _rules(type_):
-        own.setdefault("allOf", []).append(rule)
+    own = with_rules(type_, parts.pop(shape.__name__), offered_days=offered_days)
     head = {"$schema": DIALECT, "$id": f"/schemas/{type_}.json", "title": type_, "version": VERSION}
-    return head | own | {"$defs": {name: _without_end(part) for name, part in parts.items()}}
+    return head | own | {"$defs": {name: in_their_words(part) for name, part in parts.items()}}
 
 
-def index(base: str) -> dict[str, Any]:
+def index(base: str) -> Schema:
     """Where the schemas are."""
     return {"version": VERSION, "schemas": {name: f"{base}/schemas/{name}.json" for name in PUBLIC_TYPES}}
 
 
-def _rules(type_: str) -> list[dict[str, Any]]:
-    """What infra.contract.check asks beyond the structs, as far as JSON Schema can say it."""
-    subject = {"oneOf": [_has("post"), _has("account")]}
-    if type_ == "authorization.requested":
-        by_code = {"properties": {"route": {"const": "code"}}}
-        days = {"properties": {"days": {"enum": [7, 30, 60, 365, None]}}}
-        needed = {"allOf": [_has("days"), _has("creator")]}
-        return [subject, days, {"if": by_code, "then": needed}]
-    if type_ == "code.granted":
-        return [subject, {"if": _has("post"), "then": _has("expires_at")}]
-    return [subject]
+def with_rules(type_: str, schema: Schema, *, offered_days: Sequence[int]) -> Schema:
+    """The struct's schema and what infra.contract.check asks beyond it."""
+    own: Schema = in_their_words(schema)
+    own.pop("title", None)
+    return own | {"allOf": _rules(type_, offered_days)}
 
 
-def _has(name: str) -> dict[str, Any]:
-    return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
-
-
-def _without_end(part: Any) -> Any:  # noqa: ANN401  any JSON
+def in_their_words(part: Any) -> Any:  # noqa: ANN401  any JSON
     """Python's exact end of text in the words of JSON Schema, where `$` is exact already."""
     match part:
         case dict():
-            return {name: _without_end(value) for name, value in part.items()}
+            return {name: in_their_words(value) for name, value in part.items()}
         case list():
-            return [_without_end(value) for value in part]
+            return [in_their_words(value) for value in part]
         case str():
             return part.replace(END, "$")
         case _:
             return part
+
+
+def _rules(type_: str, offered_days: Sequence[int]) -> list[Schema]:
+    either = {"oneOf": [_has("post"), _has("account")]}
+    match type_:
+        case "authorization.requested":
+            by_code = {"properties": {"route": {"const": "code"}}, "required": ["route"]}
+            days = {"properties": {"days": {"enum": [*offered_days, None]}}}
+            return [either, days, {"if": by_code, "then": {"allOf": [_has("days"), _has("creator")]}}]
+        case "code.granted":
+            return [either, {"if": _has("post"), "then": _has("expires_at")}]
+        case _:
+            return [either]
+
+
+def _has(name: str) -> Schema:
+    return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}

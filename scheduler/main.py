@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
@@ -19,7 +20,7 @@ from apscheduler.events import (
     JobEvent,
     JobExecutionEvent,
 )
-from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.executors.pool import BasePoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 from sqlalchemy import Engine
@@ -27,11 +28,11 @@ from sqlalchemy import Engine
 from infra import ledger, logs
 from infra.broker import make_broker, make_nudges
 from infra.clock import Clock, SystemClock
-from infra.database import make_engine
+from infra.database import OUTAGES, make_engine
 from infra.leases import Deposed
 from infra.settings import Settings, need_for_processes_apart
 from scheduler.leadership import Leadership, Nudging
-from scheduler.sweeps import JOBS, OUTAGES, sweep
+from scheduler.sweeps import JOBS, sweep
 
 CAMPAIGN = "campaign"
 # A lease is renewed ten times before it runs out, and a stand-by sees within a tenth that it was given back.
@@ -47,6 +48,13 @@ class Measures(Protocol):
     def swept(self, job: str, *, found: int, seconds: float) -> None: ...
 
 
+class Threads(BasePoolExecutor):  # type: ignore[misc]  # APScheduler ships no types
+    """APScheduler's way to a pool that we stop ourselves."""
+
+    def __init__(self, pool: ThreadPoolExecutor) -> None:
+        super().__init__(pool)
+
+
 class Scheduler:
     """Campaigns for the lead and, while it leads, runs every sweep at its slots. Made by `make`."""
 
@@ -60,7 +68,8 @@ class Scheduler:
         self._metrics = metrics
         self._leadership = Leadership(engine, seconds=settings.lease_seconds)
         self._stopping = threading.Event()
-        self._timer = _timer()
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="sweep")
+        self._timer = _timer(self._pool)
         self._timer.add_listener(_report, EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
 
     @property
@@ -81,7 +90,9 @@ class Scheduler:
     def stop(self) -> None:
         """Finishes the batches in hand and gives the lead back."""
         self._stopping.set()
-        self._timer.shutdown(wait=True)
+        # Waited for here: APScheduler waits with its locks held, and an election that adds jobs would never end.
+        self._timer.shutdown(wait=False)
+        self._pool.shutdown(wait=True)
         with suppress(*OUTAGES):
             self._leadership.resign()
         log.info("scheduler_stopped", holder=self._leadership.holder)
@@ -141,11 +152,11 @@ def run(settings: Settings) -> None:
     engine.dispose()
 
 
-def _timer() -> BackgroundScheduler:
+def _timer(pool: ThreadPoolExecutor) -> BackgroundScheduler:
     # By default a job that is a second late is dropped; here it runs late, once, and its listener tells.
     timer = BackgroundScheduler(
         timezone=UTC,
-        executors={"default": ThreadPoolExecutor(THREADS)},
+        executors={"default": Threads(pool)},
         job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
     )
     # Its own lines would say the same as ours a second time, with a traceback for each tick of an outage.

@@ -7,14 +7,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
-import psycopg
 import structlog
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError
 
 from infra import ledger
 from infra.clock import Clock
-from infra.database import hot
+from infra.database import OUTAGES, hot
 from infra.leases import Deposed
 from infra.settings import Settings
 from scheduler import prune, vows
@@ -22,7 +20,6 @@ from scheduler.due import EXPIRE, LAPSE, REMIND, announce
 from scheduler.leadership import Leadership, Nudging, Turn, as_leader
 from scheduler.rescue import rescue
 
-OUTAGES = (psycopg.OperationalError, OperationalError)
 log = structlog.get_logger()
 
 

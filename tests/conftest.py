@@ -1,4 +1,4 @@
-"""One PostgreSQL for the whole run, migrated once; each test finds its tables empty and a clock that it moves by hand."""
+"""One PostgreSQL for the whole run, migrated once; each test finds its tables empty and a clock to move by hand."""
 
 from __future__ import annotations
 

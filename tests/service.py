@@ -45,7 +45,9 @@ class Service:
         with transaction(engine) as session:
             self.secret = producers.add(session, vault, name="crm", scheme="standard", now=clock.now())
 
-    def hears(self, type_: str, *, at: datetime | None = None, event_id: str | None = None, **data: Any) -> httpx.Response:
+    def hears(
+        self, type_: str, *, at: datetime | None = None, event_id: str | None = None, **data: Any
+    ) -> httpx.Response:
         """A producer's event, signed with the public package, delivered over HTTP."""
         at, event_id = at or self.clock.now(), event_id or f"msg_{next(self._numbers)}"
         about = {"advertiser_id": ADVERTISER, "post": {"item_id": POST}}
@@ -103,8 +105,6 @@ class Service:
 def service(*, engine: Engine, clock: HandClock, vault: Vault, **settings: Any) -> Iterator[Service]:
     """A service that runs until the block ends."""
     chosen = Settings(**settings)
-    app = make_app(
-        settings=chosen, engine=engine, vault=vault, clock=clock, nudges=make_nudges(make_broker(""))
-    )
+    app = make_app(settings=chosen, engine=engine, vault=vault, clock=clock, nudges=make_nudges(make_broker("")))
     with TestClient(app, base_url="http://127.0.0.1:8080") as http:
         yield Service(engine=engine, clock=clock, vault=vault, http=http, settings=chosen)

@@ -19,6 +19,9 @@ log = structlog.get_logger()
 SWEEPS_LATE = 6
 UNHANDLED_FOR = timedelta(minutes=5)
 
+LAST_SWEEP = "SELECT ended_at FROM sweeps WHERE ended_at IS NOT NULL ORDER BY started_at DESC LIMIT 1"
+OLDEST = "SELECT received_at FROM inbox WHERE seq = (SELECT min(seq) FROM pending WHERE status = 'ready')"
+
 Check = dict[str, Any]
 
 
@@ -37,12 +40,8 @@ class Readiness:
     def _from_database(self, now: datetime) -> dict[str, Check]:
         try:
             with self._engine.connect() as connection:
-                swept = connection.execute(text("SELECT max(ended_at) FROM sweeps")).scalar()
-                oldest = connection.execute(
-                    text(
-                        "SELECT received_at FROM inbox WHERE seq = (SELECT min(seq) FROM pending WHERE status = 'ready')"
-                    )
-                ).scalar()
+                swept = connection.execute(text(LAST_SWEEP)).scalar()
+                oldest = connection.execute(text(OLDEST)).scalar()
         except SQLAlchemyError as error:
             log.warning("database_not_ready", error=type(error).__name__)
             unknown = {"ok": False, "detail": "The database does not answer."}

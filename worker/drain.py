@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 import traceback
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -94,22 +93,15 @@ def write(connection: psycopg.Connection[Any], changes: Changes, *, now: datetim
         return
     authorizations.save_creators(connection, changes.creators)
     saved = [changes.after[key] for key in sorted(changes.touched)]
-    ids = authorizations.save(connection, saved, changes.handles, now=now)
-    ids |= authorizations.ids_of(connection, unsaved(changes)) if unsaved(changes) else {}
-    authorizations.save_grants(connection, changes.grants, ids)
-    authorizations.save_ads(connection, [(ids[key], flight) for (key, _), flight in changes.flights.items()])
-    authorizations.append_history(connection, changes.history, ids, now=now)
+    authorizations.save(connection, saved, changes.handles, now=now)
+    authorizations.save_grants(connection, changes.grants)
+    authorizations.save_ads(connection, changes.flights)
+    authorizations.append_history(connection, changes.history, now=now)
     authorizations.save_codes(connection, changes.codes)
-    authorizations.owe_checks(connection, changes.checks, ids, now=now)
-    authorizations.owe_asks(connection, changes.asks, ids, now=now)
+    authorizations.owe_checks(connection, changes.checks, now=now)
+    authorizations.owe_asks(connection, changes.asks, now=now)
     inbox.settle(connection, changes.handled, now=now)
     inbox.keep(connection, [mail for mail, _ in changes.kept], [status for _, status in changes.kept])
-
-
-def unsaved(changes: Changes) -> Sequence[str]:
-    """Authorizations that are mentioned in rows to be written but did not change themselves."""
-    mentioned = {entry.key for entry in changes.history} | {code.key for code in changes.checks}
-    return sorted(mentioned - changes.touched)
 
 
 def set_aside(engine: Engine, mail: Mail, now: datetime) -> None:

@@ -135,9 +135,7 @@ def gather_facts(changes: Changes, mail: Mail, event: LifecycleEvent) -> None:
             pass
 
 
-def merged(
-    known: tuple[Creator, datetime] | None, creator: Creator, at: datetime
-) -> tuple[Creator, datetime]:
+def merged(known: tuple[Creator, datetime] | None, creator: Creator, at: datetime) -> tuple[Creator, datetime]:
     """The newest contact facts of a batch; what a newer event leaves out stays."""
     if known is None:
         return creator, at

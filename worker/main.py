@@ -149,5 +149,3 @@ def assemble(settings: Settings) -> dramatiq.Broker:
         metrics=metrics,
     )
     return broker
-
-

@@ -71,7 +71,7 @@ def test_nothing_is_open_to_the_network(compose: dict[str, Any]) -> None:
 
 
 def test_the_image_runs_a_command_that_exists_as_nobody_special(dockerfile: str) -> None:
-    last = dockerfile.split("FROM ")[-1]
+    last = dockerfile.rpartition("FROM ")[2]
     command = re.search(r"^CMD (\[.*\])$", last, re.MULTILINE)
 
     assert command is not None

@@ -6,14 +6,20 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from postbox import Postbox, postbox
-from service import KEY, Service, service
+from tests.postbox import Postbox, postbox
+from tests.service import KEY, Service, service
 from sqlalchemy import Engine
 
 from infra.clock import HandClock
 from infra.vault import Vault
 
-CREATOR = {"handle": "ana.dances", "name": "Ana", "email": "ana@creators.test", "locale": "fr", "timezone": "Europe/Paris"}
+CREATOR = {
+    "handle": "ana.dances",
+    "name": "Ana",
+    "email": "ana@creators.test",
+    "locale": "fr",
+    "timezone": "Europe/Paris",
+}
 
 
 @pytest.fixture
@@ -155,9 +161,9 @@ def test_a_submitted_code_waits_for_tiktok_and_is_sealed(everspark: Service) -> 
 
 
 def test_the_same_delivery_twice_is_one_event(everspark: Service) -> None:
-    first = everspark.hears("authorization.requested", event_id="msg_same", route="code", days=30)
-    second = everspark.hears("authorization.requested", event_id="msg_same", route="code", days=30)
+    once = {"event_id": "msg_same", "route": "code", "days": 30, "creator": CREATOR}
+    answers = [everspark.hears("authorization.requested", **once).json() for _ in range(2)]
     everspark.settles()
 
-    assert [answer.json() for answer in (first, second)] == [{"id": "msg_same", "new": True}, {"id": "msg_same", "new": False}]
+    assert answers == [{"id": "msg_same", "new": True}, {"id": "msg_same", "new": False}]
     assert len(everspark.story) == 1

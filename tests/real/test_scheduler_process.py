@@ -32,7 +32,10 @@ def test_it_stops_cleanly_when_it_is_told_to(engine: Engine, database_url: str, 
         lines = iter(process.stderr.readline, "")
         started = [line for _, line in zip(range(2), lines, strict=False)]
         process.send_signal(number)
-        _, rest = process.communicate(timeout=20)
+        try:
+            _, rest = process.communicate(timeout=20)
+        finally:
+            process.kill()
 
     assert process.returncode == 0, rest
     assert sorted(event for line in started for event in ("scheduler_started", "leader_elected") if event in line) == [

@@ -1,0 +1,225 @@
+"""The command line against a database with something in it: answers, tables, JSON and exit codes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from everspark.cli import main
+from infra import inbox, ledger
+from infra.database import hot
+from infra.inbox import Letter
+
+KEY = "7200000000000000001/7300000000000000001"
+NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ended:
+    """How a command ended."""
+
+    code: object
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Command = Callable[..., Ended]
+
+
+@pytest.fixture
+def everspark(engine: Engine, data_dir: Path, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs a command on this run's database."""
+
+    def run(*arguments: str) -> Ended:
+        with pytest.raises(SystemExit) as ended:
+            main([*arguments, "--data", str(data_dir)])
+        said = capsys.readouterr()
+        return Ended(code=ended.value.code or 0, out=said.out, err=said.err)
+
+    return run
+
+
+def an_authorization(engine: Engine, *, key: str = KEY, state: str = "active") -> None:
+    advertiser, _, subject = key.partition("/")
+    values = {"key": key, "advertiser": advertiser, "state": state, "now": NOW, "ends": NOW + timedelta(days=30)}
+    values |= {"item": None, "handle": subject[1:]} if subject.startswith("@") else {"item": subject, "handle": None}
+    with hot(engine) as connection:
+        connection.execute(
+            "insert into authorizations (key, advertiser_id, item_id, account_handle, route, state, state_reason,"
+            " state_since, starts_at, expires_at, next_action, next_action_at, why, created_at, updated_at)"
+            " values (%(key)s, %(advertiser)s, %(item)s, %(handle)s, 'code', %(state)s, 'granted', %(now)s, %(now)s,"
+            " %(ends)s, 'ask', %(ends)s, 'window_opens', %(now)s, %(now)s)",
+            values,
+        )
+        connection.execute(
+            "insert into history (authorization_id, seq, at, recorded_at, event, outcome, to_state, reason)"
+            " select id, 1, %(now)s, %(now)s, 'CodeGranted', 'moved', 'active', 'granted'"
+            " from authorizations where key = %(key)s",
+            values,
+        )
+
+
+def an_event(engine: Engine, *, event_id: str = "e-1", status: str = "ready") -> None:
+    letter = Letter(
+        sender="producer:crm", event_id=event_id, type="ad.stopped", key=KEY, occurred_at=NOW, data=b'{"ad": {}}'
+    )
+    with hot(engine) as connection:
+        inbox.accept(connection, [letter], now=NOW)
+        connection.execute("update pending set status = %s where seq = (select max(seq) from inbox)", [status])
+
+
+def test_show_answers_exactly_what_is_promised(everspark: Command, engine: Engine) -> None:
+    an_authorization(engine)
+
+    shown = everspark("show", KEY, "--json").json
+
+    assert {name: shown[name] for name in shown if name not in {"key", "history"}} == {
+        "advertiser_id": "7200000000000000001",
+        "item_id": "7300000000000000001",
+        "route": "code",
+        "state": "active",
+        "condition": "public",
+        "expires_at": "2026-12-22T10:00:00Z",
+        "next_action": "ask",
+        "next_action_at": "2026-12-22T10:00:00Z",
+        "why": "window_opens",
+    }
+    assert shown["history"][0]["event"] == "CodeGranted"
+    assert shown["history"][0]["at"] == "2026-11-22T10:00:00Z"
+
+
+def test_account_access_is_found_by_handle(everspark: Command, engine: Engine) -> None:
+    an_authorization(engine, key="7200000000000000001/@maya.moves")
+
+    assert everspark("show", "7200000000000000001/@Maya.Moves", "--json").json["account"] == "maya.moves"
+
+
+def test_show_for_people(everspark: Command, engine: Engine) -> None:
+    an_authorization(engine)
+
+    said = everspark("show", KEY).out
+
+    assert re.search(r"next_action_at +2026-12-22 10:00:00Z", said)
+    assert "CodeGranted" in said
+
+
+def test_what_is_not_there_is_code_3(everspark: Command) -> None:
+    ended = everspark("show", "1/2")
+
+    assert ended.code == 3
+    assert "There is no authorization 1/2" in ended.err
+
+
+def test_list_filters(everspark: Command, engine: Engine) -> None:
+    an_authorization(engine)
+    an_authorization(engine, key="9/9", state="expired")
+
+    assert [row["key"] for row in everspark("list", "--json").json] == ["9/9", KEY]
+    assert [row["key"] for row in everspark("list", "--state", "active", "--json").json] == [KEY]
+    assert [row["key"] for row in everspark("list", "--advertiser", "9", "--json").json] == ["9/9"]
+    assert len(everspark("list", "--limit", "1", "--json").json) == 1
+
+
+def test_a_state_that_does_not_exist_is_code_2(everspark: Command) -> None:
+    assert everspark("list", "--state", "asleep").code == 2
+
+
+def test_a_producer_is_added_listed_rotated_and_disabled(everspark: Command) -> None:
+    added = everspark("producer", "add", "crm", "--scheme", "standard", "--json").json
+    rotated = everspark("producer", "rotate", "crm", "--json").json
+    assert everspark("producer", "disable", "crm").code == 0
+    listed = everspark("producer", "list", "--json")
+
+    assert list(added) == ["name", "scheme", "url", "secret"]
+    assert added["url"] == "http://127.0.0.1:8080/webhooks/crm"
+    assert added["secret"] != rotated["secret"]
+    assert added["secret"] not in listed.out
+    assert rotated["secret"] not in listed.out
+    assert listed.json[0]["disabled_at"] is not None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("producer", "add", "Not A Name"), 2),
+        (("producer", "add", "crm", "--scheme", "tiktok-developer"), 2),
+        (("producer", "rotate", "nobody"), 3),
+        (("producer", "disable", "nobody"), 3),
+        (("events", "show", "999"), 3),
+        (("events", "replay"), 2),
+        (("events", "replay", "999"), 3),
+        (("send", "no-such-file.json"), 3),
+        (("no-such-command",), 2),
+    ],
+)
+def test_exit_codes(everspark: Command, arguments: tuple[str, ...], code: int) -> None:
+    ended = everspark(*arguments)
+
+    assert ended.code == code
+    assert "Traceback" not in ended.err
+
+
+def test_a_quarantined_event_is_replayed(everspark: Command, engine: Engine) -> None:
+    an_event(engine, event_id="e-1", status="quarantined")
+    an_event(engine, event_id="e-2")
+
+    [waiting] = everspark("events", "list", "--status", "quarantined", "--json").json
+    assert everspark("events", "show", str(waiting["seq"]), "--json").json["event_id"] == "e-1"
+    assert everspark("events", "replay", "--status", "quarantined", "--json").json["replayed"] == 1
+
+    assert everspark("events", "list", "--status", "quarantined", "--json").json == []
+
+
+def test_doctor_says_what_is_wrong_and_how_to_mend_it(everspark: Command) -> None:
+    ended = everspark("doctor", "--json")
+
+    assert ended.code == 1
+    wrong = [found for found in ended.json["findings"] if not found["ok"]]
+    assert [found["name"] for found in wrong] == ["sweeps"]
+    assert "everspark up" in wrong[0]["remedy"]
+
+
+def test_doctor_is_content_when_sweeps_run(everspark: Command, engine: Engine) -> None:
+    with hot(engine) as connection:
+        [now] = connection.execute("select clock_timestamp()").fetchall()[0]
+        for job in ("expire", "vows"):
+            sweep = ledger.begin(connection, job=job, slot=now, fence=1, now=now)
+            assert sweep is not None
+            ledger.end(connection, sweep, found=0, error=None, now=now)
+
+    assert everspark("doctor").code == 0
+
+
+def test_doctor_finds_quarantine_and_silence(everspark: Command, engine: Engine) -> None:
+    an_event(engine, status="quarantined")
+    long_ago = NOW - timedelta(days=400)
+    with hot(engine) as connection:
+        ledger.begin(connection, job="expire", slot=long_ago, fence=1, now=long_ago)
+
+    found = {found["name"]: found["ok"] for found in everspark("doctor", "--json").json["findings"]}
+
+    assert not found["events"]
+    assert not found["sweeps"]
+    assert found["database"]
+
+
+def test_send_says_when_nobody_listens(everspark: Command, tmp_path: Path) -> None:
+    file = tmp_path / "event.json"
+    file.write_text("{}")
+
+    ended = everspark("send", str(file), "--url", "http://127.0.0.1:9")
+
+    assert ended.code == 1
+    assert "is `everspark up` running?" in ended.err

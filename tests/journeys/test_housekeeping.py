@@ -1,0 +1,129 @@
+"""What nobody handled is nudged again, and what nobody needs any more is removed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine
+
+from infra import inbox
+from infra.clock import HandClock
+from infra.database import hot
+from scheduler import prune
+from tests.sweeping import DAY, HOUR, NEXT_SLOT, World
+
+
+@pytest.fixture
+def world(engine: Engine, clock: HandClock) -> World:
+    return World(engine, clock)
+
+
+# What nobody handled
+
+
+def test_mail_that_nobody_handled_is_nudged_once_an_interval(world: World) -> None:
+    world.hears("old", at=world.now - NEXT_SLOT)
+    world.hears("young", at=world.now, key="a/2")
+
+    assert [world.sweeps("rescue"), world.sweeps("rescue")] == [1, 0]
+    assert world.nudges.boxes == [inbox.mailbox_of("a/1")]
+
+    world.clock.advance(NEXT_SLOT)
+    assert world.sweeps("rescue") == 2
+
+
+def test_mail_that_is_to_be_tried_again_is_nudged_when_its_time_has_come(world: World) -> None:
+    world.hears("raised", at=world.now - DAY)
+    world.does("UPDATE pending SET try_at = %(at)s", at=world.now + NEXT_SLOT)
+
+    assert world.sweeps("rescue") == 0
+    world.clock.advance(NEXT_SLOT)
+    assert world.sweeps("rescue") == 1
+
+
+@pytest.mark.parametrize("status", ["early", "parked", "quarantined"])
+def test_mail_that_waits_for_something_else_is_left_alone(world: World, status: str) -> None:
+    world.hears("waiting", at=world.now - DAY)
+    world.does("UPDATE pending SET status = %(status)s", status=status)
+
+    assert world.sweeps("rescue") == 0
+    assert world.nudges.boxes == []
+
+
+def test_effects_that_are_owed_are_nudged(world: World) -> None:
+    world.owes("due", due_at=world.now)
+
+    assert (world.sweeps("rescue"), world.nudges.payers) == (1, 1)
+
+
+def test_an_effect_whose_payer_is_lost_is_nudged_after_five_minutes(world: World) -> None:
+    world.owes("paying", status="paying", due_at=world.now - DAY, claimed_at=world.now)
+
+    world.clock.advance(timedelta(minutes=5))
+    assert world.sweeps("rescue") == 0
+    world.clock.advance(NEXT_SLOT)
+    assert (world.sweeps("rescue"), world.nudges.payers) == (1, 1)
+
+
+def test_effects_that_are_not_due_or_settled_are_left_alone(world: World) -> None:
+    world.owes("later", due_at=world.now + HOUR)
+    for status in ("done", "failed", "uncertain", "cancelled"):
+        world.owes(status, status=status, due_at=world.now - DAY, settled_at=world.now - DAY)
+
+    assert (world.sweeps("rescue"), world.nudges.payers) == (0, 0)
+
+
+# What nobody needs any more
+
+
+def test_events_are_removed_when_they_were_handled_long_ago(world: World) -> None:
+    long_ago, lately = world.now - 91 * DAY, world.now - 89 * DAY
+    handled = world.hears("handled long ago", at=long_ago)
+    late = world.hears("handled lately", at=long_ago)
+    world.hears("never handled", at=long_ago)
+    parked = world.hears("parked", at=long_ago)
+    waiting = world.hears("waits for TikTok", at=long_ago)
+    young = world.hears("young", at=world.now)
+    for seq, at in ((handled, long_ago), (late, lately), (young, world.now)):
+        world.applies(seq, at=at)
+    world.applies(waiting, at=long_ago, outcome="waiting")
+    world.does("UPDATE inbox SET outcome = 'parked', handled_at = %(at)s WHERE seq = %(seq)s", at=long_ago, seq=parked)
+
+    assert world.sweeps("prune") == 1
+    kept = {row["event_id"] for row in world.letters()}
+    assert kept == {"handled lately", "never handled", "parked", "waits for TikTok", "young"}
+
+
+def test_what_is_kept_on_purpose_does_not_end_the_walk(world: World) -> None:
+    long_ago = world.now - 91 * DAY
+    kept = [
+        inbox.Letter(sender="clock", event_id=str(number), type="x", key="a/1", occurred_at=long_ago, data=b"{}")
+        for number in range(prune.BATCH)
+    ]
+    with hot(world.engine) as connection:
+        inbox.accept(connection, kept, now=long_ago)
+    world.applies(world.hears("last", at=long_ago), at=long_ago)
+
+    assert world.sweeps("prune") == 1
+
+
+def test_effects_are_removed_when_they_were_settled_long_ago(world: World) -> None:
+    long_ago = world.now - 91 * DAY
+    for status in ("done", "cancelled", "failed", "uncertain"):
+        world.owes(status, status=status, due_at=long_ago, settled_at=long_ago)
+    world.owes("settled lately", status="done", due_at=long_ago, settled_at=world.now)
+    world.owes("owed", due_at=long_ago)
+
+    assert world.sweeps("prune") == 2
+    kept = {row["idempotency_key"] for row in world.asks("SELECT idempotency_key FROM outbox")}
+    assert kept == {"failed", "uncertain", "settled lately", "owed"}
+
+
+def test_the_ledger_keeps_a_week(world: World) -> None:
+    for days in (8, 6):
+        at = world.now - days * DAY
+        world.does("INSERT INTO sweeps (job, slot, fence, started_at) VALUES ('expire', %(at)s, 1, %(at)s)", at=at)
+
+    assert world.sweeps("prune") == 1
+    assert [row["slot"] for row in world.ledger("expire")] == [world.now - 6 * DAY]

@@ -1,0 +1,194 @@
+"""Power cuts on purpose: a machine whose every statement, commit, enqueue and sent message can be the last thing it does.
+
+A cut ends the database sessions on the server's side, loses the queue, and raises what no `except Exception` catches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from email.message import EmailMessage
+from typing import Any, cast
+
+import dramatiq
+import psycopg
+from dramatiq.brokers.stub import StubBroker
+from psycopg import Transaction
+from sqlalchemy import Engine, event
+
+from infra.broker import MAILBOXES_QUEUE, OUTBOX_QUEUE, MemoryWakeKeys, Nudges
+from infra.clock import HandClock
+from infra.database import hot, make_engine
+from infra.inbox import Letter, accept, mailbox_of
+from infra.mail import Outcome, Sent
+from infra.settings import Settings
+from scheduler.leadership import Leadership
+from scheduler.sweeps import sweep
+from worker.main import declare
+
+BEFORE_COMMIT, AFTER_COMMIT = "before a commit", "after a commit"
+BEFORE_SENDING, AFTER_SENDING = "before sending", "after sending"
+
+
+class PowerCut(BaseException):
+    """The machine is off. No exception of the program's own, so that nothing may handle it."""
+
+
+class Meter:
+    """Counts the boundaries that a run passes, by name, once it is running; at number `cut_at` the power goes."""
+
+    def __init__(self, admin: psycopg.Connection, *, cut_at: int | None = None) -> None:
+        self.passed: list[str] = []
+        self.is_running = self.is_off = False
+        self._admin, self._cut_at = admin, cut_at
+        self._connections: list[psycopg.Connection] = []
+
+    def feed(self, connection: psycopg.Connection) -> None:
+        """The connection ends with the power."""
+        self._connections.append(connection)
+
+    def reach(self, boundary: str) -> None:
+        """Raises PowerCut at the chosen boundary, and ever after."""
+        if not self.is_running:
+            return
+        if not self.is_off and len(self.passed) == self._cut_at:
+            self._cut()
+        if self.is_off:
+            raise PowerCut(boundary)
+        self.passed.append(boundary)
+
+    def _cut(self) -> None:
+        self.is_off = True
+        for connection in self._connections:
+            if not connection.closed:
+                # Waits for the session's end, so that its locks are gone when the next run begins.
+                self._admin.execute("SELECT pg_terminate_backend(%s, 5000)", [connection.info.backend_pid])
+                connection.pgconn.finish()
+
+
+class MeteredCursor(psycopg.Cursor[Any]):
+    """Inside a transaction, a cut after a statement is a cut before the next one: both take it back."""
+
+    def execute(self, query: Any, *args: Any, **options: Any) -> MeteredCursor:
+        # The pool's look whether a connection lives is outside of any transaction, and touches nothing.
+        if not self.connection.autocommit:
+            cast("MeteredConnection", self.connection).meter.reach(f"before {' '.join(str(query).split())[:60]}")
+        super().execute(query, *args, **options)
+        return self
+
+
+class MeteredConnection(psycopg.Connection[Any]):
+    """psycopg's connection under a meter."""
+
+    meter: Meter
+
+    @contextmanager
+    def transaction(self, *args: Any, **options: Any) -> Iterator[Transaction]:
+        with super().transaction(*args, **options) as block:
+            yield block
+            self.meter.reach(BEFORE_COMMIT)
+        self.meter.reach(AFTER_COMMIT)
+
+    def commit(self) -> None:
+        self.meter.reach(BEFORE_COMMIT)
+        super().commit()
+        self.meter.reach(AFTER_COMMIT)
+
+
+class MeteredBroker(StubBroker):
+    """A queue in memory: it is gone with the power, as a flushed Redis would be."""
+
+    def __init__(self, meter: Meter) -> None:
+        super().__init__()
+        self._meter = meter
+        for name in (MAILBOXES_QUEUE, OUTBOX_QUEUE):
+            self.declare_queue(name)
+
+    def enqueue(self, message: dramatiq.Message[Any], *, delay: int | None = None) -> dramatiq.Message[Any]:
+        self._meter.reach("before an enqueue")
+        sent = super().enqueue(message, delay=delay)
+        self._meter.reach("after an enqueue")
+        return sent
+
+    def work(self) -> None:
+        """Runs what is queued, and what that queues, without threads."""
+        while waiting := next((queue for queue in self.queues.values() if not queue.empty()), None):
+            message: dramatiq.Message[Any] = dramatiq.Message.decode(waiting.get_nowait())
+            self.actors[message.actor_name](*message.args)
+
+
+class RecordingMailer:
+    """The outside: what it has taken stays taken, whoever loses power."""
+
+    def __init__(self) -> None:
+        self.taken: list[str] = []
+        self.meter: Meter | None = None
+
+    def send(self, message: EmailMessage) -> Outcome:
+        if self.meter is not None:
+            self.meter.reach(BEFORE_SENDING)
+        self.taken.append(str(message["Message-ID"]))
+        if self.meter is not None:
+            self.meter.reach(AFTER_SENDING)
+        return Sent()
+
+
+class Machine:
+    """Web, worker and scheduler in one process, from power-on to power cut; database, clock and mail server outlive it."""
+
+    def __init__(self, *, url: str, clock: HandClock, mailer: RecordingMailer, meter: Meter) -> None:
+        self.clock = clock
+        self.settings = Settings()
+        self.engine = metered_engine(url, meter)
+        self._queue = MeteredBroker(meter)
+        self._nudges = Nudges(self._queue, MemoryWakeKeys())
+        mailer.meter = meter
+        declare(
+            self._queue, engine=self.engine, clock=clock, settings=self.settings, nudges=self._nudges, mailer=mailer
+        )
+        # The pool's first connection, which asks the server many things, is made before the meter runs.
+        self.engine.connect().close()
+        meter.is_running = True
+
+    def hears(self, *letters: Letter) -> None:
+        """A delivery, as the ingress takes it: stored, committed, nudged; then the workers run."""
+        with hot(self.engine) as connection:
+            accept(connection, letters, now=self.clock.now())
+        self._nudges.mailboxes({mailbox_of(letter.key) for letter in letters})
+        self._queue.work()
+
+    def sweeps(self, *jobs: str) -> None:
+        """The scheduler's sweeps, in a slot of their own; then the workers run."""
+        self.clock.advance(timedelta(seconds=self.settings.sweep_seconds))
+        leadership = Leadership(self.engine, seconds=30, holder="the only one")
+        leadership.campaign()
+        for job in jobs:
+            sweep(
+                job,
+                engine=self.engine,
+                clock=self.clock,
+                nudges=self._nudges,
+                settings=self.settings,
+                fence=leadership.fence or 0,
+            )
+        self._queue.work()
+
+    def sleeps_until(self, instant: datetime) -> None:
+        """Time passes; it never goes back."""
+        self.clock.set(max(instant, self.clock.now()))
+
+
+def metered_engine(url: str, meter: Meter) -> Engine:
+    """The product's own engine, on connections under the meter."""
+    engine = make_engine(url)
+
+    @event.listens_for(engine, "do_connect")
+    def connect(_dialect: Any, _record: Any, arguments: list[Any], options: dict[str, Any]) -> psycopg.Connection:
+        connection = MeteredConnection.connect(*arguments, **options)
+        connection.meter = meter
+        connection.cursor_factory = MeteredCursor
+        meter.feed(connection)
+        return connection
+
+    return engine
