@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import cast
 
 import uvloop
 
@@ -30,8 +31,8 @@ class Sender(asyncio.Protocol):
         self.heard = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        # uvloop's transports do not inherit from asyncio's.
+        self.transport = cast("asyncio.Transport", transport)
 
     def begin(self) -> None:
         request = next(self.requests, None)

@@ -25,9 +25,9 @@ from infra import embedded
 from infra.database import migrate
 
 TEMPLATE = "bench_template"
-SECRET_KEY = base64.b64encode(b"the bench's key, of 32 bytes ...").decode()
+KEY = b"the bench's key, of 32 bytes ..."
 TICKS = os.sysconf("SC_CLK_TCK")
-PATIENCE = 180.0
+PATIENCE = 60.0
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -140,7 +140,7 @@ class Stage:
         environment = os.environ | {
             "EVERSPARK_DATABASE_URL": url,
             "EVERSPARK_REDIS_URL": self.redis_url,
-            "EVERSPARK_SECRET_KEY": SECRET_KEY,
+            "EVERSPARK_SECRET_KEY": base64.b64encode(KEY).decode(),
             "EVERSPARK_LOG_LEVEL": "warning",
         }
         with psycopg.connect(url, autocommit=True) as connection:

@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 STRICT = re.compile(r"#[A-Za-z0-9+/]{63}=(?![A-Za-z0-9+/=])")
-LOOSE = re.compile(r"#?(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{30,}={0,2}")
+# Not after a %: what is left of a code that was encoded twice would miss its #.
+LOOSE = re.compile(r"#?(?<![A-Za-z0-9+/_=%-])[A-Za-z0-9+/_-]{30,}={0,2}")
+# Paths of links mix words, cases and digits as codes do. A strict code inside one is found before links are left out.
+LINK = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 ESCAPE = re.compile(r"%(?:23|2[bBfF]|3[dD])")
 
 
@@ -41,8 +44,9 @@ def find(text: str) -> Found | None:
     visible = decoded_once(without_invisible(text))
     if strict := STRICT.search(visible):
         return Found(code=strict.group(), is_strict=True)
-    candidates = [match.group() for match in LOOSE.finditer(visible) if looks_random(match.group())]
-    return Found(code=max(candidates, key=len)) if candidates else None
+    candidates = [word for word in LOOSE.findall(LINK.sub(" ", visible)) if looks_random(word)]
+    # A whole mail holds longer random words than the code, such as message ids; none of them begins with #.
+    return Found(code=max(candidates, key=lambda word: (word[0] == "#", len(word)))) if candidates else None
 
 
 def without_invisible(text: str) -> str:
@@ -60,7 +64,7 @@ def decoded_once(text: str) -> str:
 
 
 def looks_random(candidate: str) -> bool:
-    """Codes mix cases and digits; links, words and numbers do not, or hold path separators between words."""
+    """Codes mix cases and digits; words and numbers do not."""
     body = candidate.strip("#=")
     return (
         any(character.isdigit() for character in body)

@@ -154,9 +154,9 @@ GAUGES: tuple[tuple[str, str, str | None, str, tuple[str, ...]], ...] = (
         "Authorizations in force that end within so many days.",
         "days",
         (
-            "SELECT days::text, (SELECT count(*) FROM authorizations WHERE state IN ('authorized', 'active')"
-            " AND expires_at IS NOT NULL AND expires_at < :now + make_interval(days => days))"
-            " FROM unnest(ARRAY[7, 30]) AS t (days)"
+            "SELECT span::text, (SELECT count(*) FROM authorizations WHERE state IN ('authorized', 'active')"
+            " AND expires_at IS NOT NULL AND expires_at < :now + make_interval(days => span))"
+            " FROM unnest(ARRAY[7, 30]) AS t (span)"
         ),
         (),
     ),

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import logging
-import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
-from queue import Empty, SimpleQueue
-from types import FrameType
 from typing import Protocol
 
 import structlog
@@ -25,7 +22,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 from sqlalchemy import Engine
 
-from infra import ledger, logs
+from infra import ledger, logs, signals
 from infra.broker import make_broker, make_nudges
 from infra.clock import Clock, SystemClock
 from infra.database import OUTAGES, make_engine
@@ -145,9 +142,9 @@ def run(settings: Settings) -> None:
     nudges = make_nudges(make_broker(settings.redis_url))
     scheduler = make(settings=settings, engine=engine, clock=SystemClock(), nudges=nudges)
 
-    signals = _signals()
+    asked_to_stop = signals.expected()
     scheduler.start()
-    _wait(signals)
+    signals.wait(asked_to_stop)
     scheduler.stop()
     engine.dispose()
 
@@ -179,25 +176,3 @@ def _report(event: JobEvent) -> None:
 def _now() -> datetime:
     """For APScheduler's own timetable, which follows the machine, not the clock that sweeps are given."""
     return SystemClock().now()
-
-
-def _signals() -> SimpleQueue[int]:
-    # A SimpleQueue may be put to inside a signal handler; an Event's lock may be held by the very thread interrupted.
-    received: SimpleQueue[int] = SimpleQueue()
-
-    def receive(number: int, _frame: FrameType | None) -> None:
-        for each in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(each, signal.SIG_DFL)
-        received.put(number)
-
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, receive)
-    return received
-
-
-def _wait(received: SimpleQueue[int]) -> None:
-    while True:
-        # Bounded waits: on Windows an unbounded one cannot be interrupted.
-        with suppress(Empty):
-            received.get(timeout=1)
-            return

@@ -1,4 +1,4 @@
-"""Power cuts on purpose: a machine whose every statement, commit, enqueue and sent message can be the last thing it does.
+"""Power cuts on purpose: a machine whose every statement, commit, enqueue and sent message can be its last deed.
 
 A cut ends the database sessions on the server's side, loses the queue, and raises what no `except Exception` catches.
 """
@@ -21,8 +21,8 @@ from infra.broker import MAILBOXES_QUEUE, OUTBOX_QUEUE, MemoryWakeKeys, Nudges
 from infra.clock import HandClock
 from infra.database import hot, make_engine
 from infra.inbox import Letter, accept, mailbox_of
-from infra.mail import Outcome, Sent
-from infra.settings import Settings
+from infra.mail import Mailer, Outcome, Sent
+from infra.settings import load
 from scheduler.leadership import Leadership
 from scheduler.sweeps import sweep
 from worker.main import declare
@@ -36,13 +36,18 @@ class PowerCut(BaseException):
 
 
 class Meter:
-    """Counts the boundaries that a run passes, by name, once it is running; at number `cut_at` the power goes."""
+    """Counts the boundaries that a run passes, by name; at the chosen one the power goes."""
 
-    def __init__(self, admin: psycopg.Connection, *, cut_at: int | None = None) -> None:
-        self.passed: list[str] = []
-        self.is_running = self.is_off = False
-        self._admin, self._cut_at = admin, cut_at
+    def __init__(self, admin: psycopg.Connection) -> None:
+        self._admin = admin
         self._connections: list[psycopg.Connection] = []
+        self.begin()
+
+    def begin(self, *, cut_at: int | None = None) -> list[str]:
+        """The power is on, until boundary number `cut_at`. Returns the list in which the boundaries will stand."""
+        self._passed: list[str] = []
+        self._cut_at, self._is_off = cut_at, False
+        return self._passed
 
     def feed(self, connection: psycopg.Connection) -> None:
         """The connection ends with the power."""
@@ -50,21 +55,20 @@ class Meter:
 
     def reach(self, boundary: str) -> None:
         """Raises PowerCut at the chosen boundary, and ever after."""
-        if not self.is_running:
-            return
-        if not self.is_off and len(self.passed) == self._cut_at:
+        if len(self._passed) == self._cut_at:
             self._cut()
-        if self.is_off:
+        if self._is_off:
             raise PowerCut(boundary)
-        self.passed.append(boundary)
+        self._passed.append(boundary)
 
     def _cut(self) -> None:
-        self.is_off = True
+        self._cut_at, self._is_off = None, True
         for connection in self._connections:
             if not connection.closed:
                 # Waits for the session's end, so that its locks are gone when the next run begins.
                 self._admin.execute("SELECT pg_terminate_backend(%s, 5000)", [connection.info.backend_pid])
                 connection.pgconn.finish()
+        self._connections.clear()
 
 
 class MeteredCursor(psycopg.Cursor[Any]):
@@ -121,66 +125,57 @@ class MeteredBroker(StubBroker):
 class RecordingMailer:
     """The outside: what it has taken stays taken, whoever loses power."""
 
-    def __init__(self) -> None:
+    def __init__(self, meter: Meter) -> None:
         self.taken: list[str] = []
-        self.meter: Meter | None = None
+        self._meter = meter
 
     def send(self, message: EmailMessage) -> Outcome:
-        if self.meter is not None:
-            self.meter.reach(BEFORE_SENDING)
+        self._meter.reach(BEFORE_SENDING)
         self.taken.append(str(message["Message-ID"]))
-        if self.meter is not None:
-            self.meter.reach(AFTER_SENDING)
+        self._meter.reach(AFTER_SENDING)
         return Sent()
 
 
 class Machine:
-    """Web, worker and scheduler in one process, from power-on to power cut; database, clock and mail server outlive it."""
+    """Web, worker and scheduler in one process, from power-on to power cut; database, clock and mail outlive it."""
 
-    def __init__(self, *, url: str, clock: HandClock, mailer: RecordingMailer, meter: Meter) -> None:
-        self.clock = clock
-        self.settings = Settings()
-        self.engine = metered_engine(url, meter)
+    def __init__(self, *, engine: Engine, clock: HandClock, mailer: Mailer, meter: Meter) -> None:
+        self._engine, self._clock = engine, clock
+        self._settings = load()
         self._queue = MeteredBroker(meter)
         self._nudges = Nudges(self._queue, MemoryWakeKeys())
-        mailer.meter = meter
-        declare(
-            self._queue, engine=self.engine, clock=clock, settings=self.settings, nudges=self._nudges, mailer=mailer
-        )
-        # The pool's first connection, which asks the server many things, is made before the meter runs.
-        self.engine.connect().close()
-        meter.is_running = True
+        declare(self._queue, engine=engine, clock=clock, settings=self._settings, nudges=self._nudges, mailer=mailer)
 
     def hears(self, *letters: Letter) -> None:
         """A delivery, as the ingress takes it: stored, committed, nudged; then the workers run."""
-        with hot(self.engine) as connection:
-            accept(connection, letters, now=self.clock.now())
+        with hot(self._engine) as connection:
+            accept(connection, letters, now=self._clock.now())
         self._nudges.mailboxes({mailbox_of(letter.key) for letter in letters})
         self._queue.work()
 
     def sweeps(self, *jobs: str) -> None:
         """The scheduler's sweeps, in a slot of their own; then the workers run."""
-        self.clock.advance(timedelta(seconds=self.settings.sweep_seconds))
-        leadership = Leadership(self.engine, seconds=30, holder="the only one")
+        self._clock.advance(timedelta(seconds=self._settings.sweep_seconds))
+        leadership = Leadership(self._engine, seconds=30, holder="the only one")
         leadership.campaign()
         for job in jobs:
             sweep(
                 job,
-                engine=self.engine,
-                clock=self.clock,
+                engine=self._engine,
+                clock=self._clock,
                 nudges=self._nudges,
-                settings=self.settings,
+                settings=self._settings,
                 fence=leadership.fence or 0,
             )
         self._queue.work()
 
     def sleeps_until(self, instant: datetime) -> None:
         """Time passes; it never goes back."""
-        self.clock.set(max(instant, self.clock.now()))
+        self._clock.set(max(instant, self._clock.now()))
 
 
 def metered_engine(url: str, meter: Meter) -> Engine:
-    """The product's own engine, on connections under the meter."""
+    """The product's own engine, on connections under the meter. Dead ones leave its pool, as after any outage."""
     engine = make_engine(url)
 
     @event.listens_for(engine, "do_connect")

@@ -1,4 +1,4 @@
-"""The whole service as a test's object with verbs: it hears webhooks over HTTP, settles, and sleeps by a clock in hand."""
+"""The whole service as an object with verbs: it hears webhooks over HTTP, settles, and sleeps by a clock in hand."""
 
 from __future__ import annotations
 

@@ -74,14 +74,14 @@ def drain_batch(
             changes = fold(known, taken, now=clock.now(), policy=policy)
             write(connection, changes, now=clock.now())
     except EventRaisedError as error:
-        set_aside(engine, error.mail, clock.now())
+        set_aside(engine, error.mail, error, clock.now())
         return True, limit
     except psycopg.OperationalError:
         raise
-    except psycopg.Error:
+    except psycopg.Error as error:
         if len(taken) > 1 and limit > 1:
             return True, 1
-        set_aside(engine, taken[-1], clock.now())
+        set_aside(engine, taken[-1], error, clock.now())
         return True, 1
     note(drained, changes)
     return len(taken) >= limit, limit
@@ -104,12 +104,16 @@ def write(connection: psycopg.Connection[Any], changes: Changes, *, now: datetim
     inbox.keep(connection, [mail for mail, _ in changes.kept], [status for _, status in changes.kept])
 
 
-def set_aside(engine: Engine, mail: Mail, now: datetime) -> None:
-    """Books the failure of the event that raised; called while its exception is being handled."""
+def set_aside(engine: Engine, mail: Mail, error: Exception, now: datetime) -> None:
+    """Books the failure of the event that raised."""
+    why = "".join(traceback.format_exception(error, limit=-12))
     with hot(engine) as connection:
-        status = inbox.put_aside(connection, mail, error=traceback.format_exc(limit=-12), now=now)
-    level = log.error if status == "quarantined" else log.warning
-    level("event_raised", seq=mail.seq, type=mail.type, key=mail.key, status=status, exc_info=True)
+        status = inbox.put_aside(connection, mail, error=why, now=now)
+    about = {"seq": mail.seq, "type": mail.type, "key": mail.key, "attempts": mail.attempts + 1, "traceback": why}
+    if status == "quarantined":
+        log.error("event_quarantined", **about)
+    else:
+        log.warning("event_raised", **about)
 
 
 def note(drained: Drained, changes: Changes) -> None:

@@ -5,8 +5,6 @@ Started as `everspark worker`, inside `everspark up`, or by dramatiq's own comma
 
 from __future__ import annotations
 
-import signal
-import threading
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -17,7 +15,7 @@ from prometheus_client import start_http_server
 from sqlalchemy import Engine
 
 from domain.renewal import Policy
-from infra import logs
+from infra import logs, signals
 from infra.broker import DRAIN, MAILBOXES_QUEUE, OUTBOX_QUEUE, PAY, Nudges, make_broker, make_nudges
 from infra.clock import Clock, SystemClock
 from infra.database import OUTAGES, make_engine
@@ -61,12 +59,14 @@ def declare(
     """Declares `drain` and `pay` on `broker`, as closures over what they need."""
     policy, mail = policy_of(settings), mailer or mailer_of(settings)
 
+    # A database that is away is not a bug: one line, and another try.
     def drain_mailbox(mailbox: int) -> None:
         nudges.arrived(f"mailbox:{mailbox}")
         try:
             drained = drain(engine, clock, policy, mailbox)
         except OUTAGES as error:
-            raise put_off("drain_postponed", error) from None
+            log.info("drain_postponed", mailbox=mailbox, error=type(error).__name__)
+            raise dramatiq.Retry(delay=RETRY_DELAY_MS) from None
         if metrics:
             metrics.drained(outcomes=drained.outcomes, seconds=drained.seconds)
         if drained.owes:
@@ -79,19 +79,14 @@ def declare(
         try:
             paid = pay(engine, clock, mail, mail_from=settings.mail_from)
         except OUTAGES as error:
-            raise put_off("pay_postponed", error) from None
+            log.info("pay_postponed", error=type(error).__name__)
+            raise dramatiq.Retry(delay=RETRY_DELAY_MS) from None
         if paid.more:
             nudges.outbox()
 
     actor = partial(dramatiq.actor, broker=broker, max_retries=RETRIES, min_backoff=RETRY_DELAY_MS)
     actor(actor_name=DRAIN, queue_name=MAILBOXES_QUEUE)(drain_mailbox)
     actor(actor_name=PAY, queue_name=OUTBOX_QUEUE)(pay_outbox)
-
-
-def put_off(event: str, error: Exception) -> dramatiq.Retry:
-    """The database is away: not a bug, so one line and another try."""
-    log.info(event, error=type(error).__name__)
-    return dramatiq.Retry(event, delay=RETRY_DELAY_MS)
 
 
 def start() -> None:
@@ -103,18 +98,14 @@ def start() -> None:
 
 
 def run(settings: Settings) -> None:
-    """The worker in the foreground, until SIGTERM or Ctrl-C: what is in hand is finished."""
+    """The worker in the foreground, until it is asked to stop; what is in hand is finished."""
     need_for_processes_apart(settings)
     broker = assemble(settings)
     worker = make_worker(broker, settings)
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop_or_exit(stopping))
+    asked_to_stop = signals.expected()
     worker.start()
     log.info("worker_started", threads=settings.worker_threads)
-    # In slices, for a signal's handler to run between them.
-    while not stopping.wait(1):
-        pass
+    signals.wait(asked_to_stop)
     worker.stop()
     log.info("worker_stopped")
 
@@ -122,13 +113,6 @@ def run(settings: Settings) -> None:
 def make_worker(broker: dramatiq.Broker, settings: Settings) -> dramatiq.Worker:
     """One worker for all queues."""
     return dramatiq.Worker(broker, worker_threads=settings.worker_threads, worker_timeout=100)
-
-
-def stop_or_exit(stopping: threading.Event) -> None:
-    """The first signal asks for a clean end; the second ends at once, and even then nothing is lost."""
-    if stopping.is_set():
-        raise SystemExit(1)
-    stopping.set()
 
 
 def assemble(settings: Settings) -> dramatiq.Broker:

@@ -158,7 +158,7 @@ def lives(draw: st.DrawFn) -> Life:
     return life
 
 
-@settings(max_examples=2000)
+@settings(max_examples=150)
 @given(st.data())
 def test_the_order_of_delivery_does_not_matter(data: st.DataObject) -> None:
     life = data.draw(lives())
@@ -169,7 +169,7 @@ def test_the_order_of_delivery_does_not_matter(data: st.DataObject) -> None:
     assert ending(delivered, now=now) == ending(life.events, now=now)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.data())
 def test_nor_does_it_matter_what_the_clock_says_between_them(data: st.DataObject) -> None:
     life = data.draw(lives())
@@ -180,7 +180,7 @@ def test_nor_does_it_matter_what_the_clock_says_between_them(data: st.DataObject
     assert ending(delivered, now=now, ticks=True) == ending(life.events, now=now)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.data())
 def test_nor_how_often_an_event_is_delivered(data: st.DataObject) -> None:
     life = data.draw(lives())

@@ -74,7 +74,7 @@ def test_a_code_that_a_campaign_needs_is_renewed_in_time(everspark: Service, box
     assert "ana@creators.test" in ask["To"]
     assert ask["Content-Language"] == "fr"
 
-    # 14 December: the creator extends by 60 days; nobody is asked again until the next window, 20 days before the new end
+    # The creator extends by 60 days: nobody is asked until the next window, 20 days before the new end
     everspark.hears("authorization.extended", expires_at=day(2, 20).isoformat())
     everspark.settles()
     everspark.sleeps(day(1, 30) - everspark.clock.now(), step=timedelta(days=1))

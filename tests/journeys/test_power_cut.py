@@ -1,4 +1,4 @@
-"""A power cut at every statement, commit, enqueue and sent message of a journey: whenever it comes, the ending is the same."""
+"""A power cut at every statement, commit, enqueue and sent message of a journey: the ending is always the same."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from tests.power import (
     Meter,
     PowerCut,
     RecordingMailer,
+    metered_engine,
 )
 
 Step = Callable[[Machine], None]
@@ -123,18 +124,21 @@ class World:
     """One database, in which the journey is made again and again from an empty start."""
 
     def __init__(self, url: str, admin: psycopg.Connection) -> None:
-        self._url, self._admin = url, admin
+        self._admin, self._meter = admin, Meter(admin)
+        self.engine = metered_engine(url, self._meter)
+        self.engine.connect().close()
 
     def travels(self, *, cuts: tuple[int, ...] = ()) -> Ending:
-        """Makes the journey. The power goes at the first of `cuts`; at the second, counted from the restart; and so on."""
+        """Makes the journey. The power goes at the first of `cuts`; at the second, counted from the restart; …"""
         self._admin.execute(EMPTY.encode())
-        self._clock, self._mailer, self._cuts = HandClock(START), RecordingMailer(), list(cuts)
-        machine, first = self._starts()
+        self._clock, self._mailer, self._cuts = HandClock(START), RecordingMailer(self._meter), list(cuts)
+        machine, boundaries = self._starts()
         for step in JOURNEY:
             machine = self._makes(step, machine)
-        self._settles(machine)
-        machine.engine.dispose()
-        return self._ending(first.passed)
+        # What is still under way is brought to its end by the sweeps alone.
+        while not self._is_settled(machine):
+            machine, _ = self._starts()
+        return self._ending(boundaries)
 
     def _makes(self, step: Step, machine: Machine) -> Machine:
         """A step until it went through: producers deliver again what was not answered, slots come again."""
@@ -142,31 +146,27 @@ class World:
             try:
                 step(machine)
             except PowerCut:
-                machine = self._recovers(machine)
+                machine, _ = self._starts()
+                while not self._is_settled(machine):
+                    machine, _ = self._starts()
             else:
                 return machine
 
-    def _recovers(self, machine: Machine) -> Machine:
-        while True:
-            machine.engine.dispose()
-            machine, _ = self._starts()
-            try:
-                self._settles(machine)
-            except PowerCut:
-                continue
-            return machine
-
-    def _settles(self, machine: Machine) -> None:
-        """Nobody delivers anything: the sweeps alone bring what was begun to its end."""
+    def _is_settled(self, machine: Machine) -> bool:
+        """Nobody delivers anything, and the sweeps go on until all is quiet; False when the power went meanwhile."""
         deadline = self._clock.now() + 3 * ABANDONED_AFTER
-        while not self._admin.execute(IS_QUIET).fetchone() == (True,):
-            assert self._clock.now() < deadline, "it never becomes quiet"
-            self._clock.advance(timedelta(minutes=1))
-            machine.sweeps(*RECOVERY)
+        try:
+            while self._admin.execute(IS_QUIET).fetchone() != (True,):
+                assert self._clock.now() < deadline, "it never becomes quiet"
+                self._clock.advance(timedelta(minutes=1))
+                machine.sweeps(*RECOVERY)
+        except PowerCut:
+            return False
+        return True
 
-    def _starts(self) -> tuple[Machine, Meter]:
-        meter = Meter(self._admin, cut_at=self._cuts.pop(0) if self._cuts else None)
-        return Machine(url=self._url, clock=self._clock, mailer=self._mailer, meter=meter), meter
+    def _starts(self) -> tuple[Machine, list[str]]:
+        boundaries = self._meter.begin(cut_at=self._cuts.pop(0) if self._cuts else None)
+        return Machine(engine=self.engine, clock=self._clock, mailer=self._mailer, meter=self._meter), boundaries
 
     def _ending(self, boundaries: list[str]) -> Ending:
         with self._admin.cursor(row_factory=dict_row) as cursor:
@@ -178,7 +178,9 @@ class World:
 @pytest.fixture
 def world(database_url: str) -> Iterator[World]:
     with psycopg.connect(database_url, autocommit=True, options="-c timezone=UTC") as admin:
-        yield World(database_url, admin)
+        world = World(database_url, admin)
+        yield world
+        world.engine.dispose()
 
 
 def test_the_journey_itself(world: World) -> None:

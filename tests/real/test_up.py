@@ -1,4 +1,4 @@
-"""`everspark up` as a person runs it: says where it listens, takes the first event, ends cleanly, finds its data again."""
+"""`everspark up` as a person runs it: it says where it listens, takes a first event, ends, and finds its data again."""
 
 from __future__ import annotations
 

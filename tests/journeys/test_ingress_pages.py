@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import Engine, text
+
+from infra.clock import HandClock
+from infra.metrics import Metrics
+from infra.public_types import PUBLIC_TYPES
+from infra.settings import Settings
+from infra.vault import Vault
+from tests.serving import serving
+from web.main import make_app
+
+METRICS_PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
+EVENTS_PAGE = METRICS_PAGE.with_name("events.md")
+
+
+class Deaf:
+    def mailboxes(self, numbers: Any) -> None:
+        """Nobody is nudged."""
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics()
+
+
+@pytest.fixture
+def client(engine: Engine, vault: Vault, clock: HandClock, metrics: Metrics) -> Iterator[httpx.Client]:
+    app = make_app(settings=Settings(), engine=engine, vault=vault, clock=clock, nudges=Deaf(), metrics=metrics)
+    with serving(app) as client:
+        yield client
+
+
+def store(engine: Engine, clock: HandClock, *, handle: str = "maya") -> None:
+    now = clock.now()
+    ends = {"now": now, "ends": now + timedelta(days=5), "key": f"1/@{handle}", "handle": handle}
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO authorizations (key, advertiser_id, account_handle, route, state, state_reason,"
+                " state_since, starts_at, expires_at, why, created_at, updated_at) VALUES (:key, '1', :handle, 'code', 'active',"
+                " 'ad_started', :now, :now, :ends, 'waiting', :now, :now)"
+            ),
+            ends,
+        )
+        connection.execute(
+            text(
+                "WITH stored AS (INSERT INTO inbox"
+                " (sender, event_id, type, key, mailbox, occurred_at, received_at, data) VALUES ('producer:crm', '1', 'ad.started', :key, 3, :now, :now, '{}') RETURNING seq, key, mailbox)"
+                " INSERT INTO pending (seq, key, mailbox) SELECT seq, key, mailbox FROM stored"
+            ),
+            ends,
+        )
+
+
+def test_an_empty_page_teaches_and_a_full_one_shows(client: httpx.Client, engine: Engine, clock: HandClock) -> None:
+    assert "everspark producer add" in client.get("/").text
+
+    store(engine, clock, handle="<b>maya</b>")
+    page = client.get("/").text
+
+    assert "5 d 0 h" in page
+    assert "ad.started" in page
+    assert "<b>maya" not in page
+    assert "&lt;b&gt;maya" in page
+
+
+def test_pages_run_nothing_that_was_not_served(client: httpx.Client) -> None:
+    for path in ("/", "/healthz", "/nowhere", "/static/everspark.css", "/openapi.json"):
+        headers = client.get(path).headers
+        assert headers["content-security-policy"].startswith("default-src 'none'")
+        assert headers["x-content-type-options"] == "nosniff"
+    assert "<style" not in client.get("/").text
+    assert "<script" not in client.get("/").text
+
+
+def test_readiness_follows_the_sweeps_and_the_oldest_event(
+    client: httpx.Client, engine: Engine, clock: HandClock
+) -> None:
+    assert client.get("/healthz").json() == {"alive": True}
+    assert client.get("/readyz").status_code == 200
+
+    store(engine, clock)
+    clock.advance(timedelta(minutes=6))
+    late = client.get("/readyz")
+    assert (late.status_code, late.json()["checks"]["inbox"]["ok"]) == (503, False)
+    assert late.json()["checks"]["sweeps"]["ok"] is False
+
+    with engine.begin() as connection:
+        connection.execute(text("DELETE FROM pending"))
+        connection.execute(
+            text("INSERT INTO sweeps (job, slot, fence, started_at, ended_at) VALUES ('expire', :now, 1, :now, :now)"),
+            {"now": clock.now()},
+        )
+    assert client.get("/readyz").status_code == 200
+
+
+def test_metrics_show_what_was_counted_and_what_the_database_holds(
+    client: httpx.Client, engine: Engine, clock: HandClock, metrics: Metrics
+) -> None:
+    store(engine, clock)
+    metrics.drained(outcomes={"moved": 3, "stayed": 1}, seconds=0.02)
+    clock.advance(timedelta(seconds=20))
+
+    page = client.get("/metrics").text
+    found = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(page)
+        for sample in family.samples
+    }
+
+    assert found["everspark_events_handled_total", "moved"] == 3
+    assert found["everspark_drain_events_count",] == 1
+    assert found["everspark_authorizations", "active"] == 1
+    assert found["everspark_authorizations", "revoked"] == 0
+    assert found["everspark_authorizations_expiring", "7"] == 1
+    assert found["everspark_inbox_pending", "ready"] == 1
+    assert found["everspark_inbox_oldest_seconds",] == 20
+    assert found["everspark_database_up",] == 1
+
+
+def test_each_metric_is_documented(client: httpx.Client) -> None:
+    page = METRICS_PAGE.read_text("utf-8")
+
+    names = {family.name for family in text_string_to_metric_families(client.get("/metrics").text)}
+
+    assert {name for name in names if f"`{name.removesuffix('_created')}" not in page} == set()
+
+
+def test_each_type_has_a_schema_and_a_line_in_the_documentation(client: httpx.Client) -> None:
+    page = EVENTS_PAGE.read_text("utf-8")
+
+    assert set(client.get("/schemas/").json()["schemas"]) == set(PUBLIC_TYPES)
+    for name in PUBLIC_TYPES:
+        assert client.get(f"/schemas/{name}.json").json()["title"] == name
+        assert f"`{name}`" in page
+    assert client.get("/schemas/nonsense.json").status_code == 404
+    assert client.post("/schemas/").json()["type"] == "urn:everspark:problem:wrong_method"
