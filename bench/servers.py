@@ -49,7 +49,7 @@ class Act:
     def url(self) -> str:
         return self.environment["EVERSPARK_DATABASE_URL"]
 
-    def value(self, query: str) -> Any:  # noqa: ANN401  one cell of any type
+    def value(self, query: str) -> Any:
         row = self.connection.execute(query.encode()).fetchone()
         return row[0] if row else None
 
@@ -71,7 +71,7 @@ class Act:
                 self.running.remove(running)
                 stop(running)
 
-    def worker(self, *command: str) -> Any:  # noqa: ANN401  the context manager of `process`
+    def worker(self, *command: str) -> Any:
         return self.process("-m", *command)
 
     @contextmanager
@@ -82,7 +82,7 @@ class Act:
             player.is_ready()
             yield player
 
-    def until(self, query: str, expected: Any, *, every: float = 0.02, patience: float = PATIENCE) -> None:  # noqa: ANN401
+    def until(self, query: str, expected: Any, *, every: float = 0.02, patience: float = PATIENCE) -> None:
         """Waits until the query answers as expected, while every process of the act lives."""
 
         def is_so() -> bool:

@@ -61,7 +61,7 @@ def redrawn(page: str) -> str:
     """`page` with what stands between each pair of markers drawn anew. Raises ValueError where a pair is missing."""
     for name, draw in BLOCKS.items():
         block = f"<!-- {name} -->\n{draw()}\n<!-- end of {name} -->"
-        page, found = re.subn(f"<!-- {name} -->.*?<!-- end of {name} -->", lambda _, block=block: block, page, flags=re.S)
+        page, found = re.subn(f"<!-- {name} -->.*?<!-- end of {name} -->", lambda _, block=block: block, page, flags=re.DOTALL)
         if found != 1:
             raise ValueError(f"the page needs the markers of the {name} once, and has them {found} times")
     return page

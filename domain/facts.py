@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from domain.authorization import Authorization, Flight, State
+from domain.authorization import Authorization, Flight
 from domain.events import (
     Ad,
     AdStarted,

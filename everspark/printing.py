@@ -16,7 +16,7 @@ from rich.table import Table
 console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
 
 
-def as_json(value: Any) -> None:  # noqa: ANN401  whatever a command has to tell
+def as_json(value: Any) -> None:
     """Instants become RFC 3339 in UTC, amounts decimal strings."""
     print(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
 

@@ -31,7 +31,7 @@ def _row(name: str, field: FieldInfo) -> str:
     return f"| `{PREFIX}{name.upper()}` | {_default(field.default)} | {meaning} |\n"
 
 
-def _default(value: Any) -> str:  # noqa: ANN401  of whatever type the setting is
+def _default(value: Any) -> str:
     plain = value.get_secret_value() if isinstance(value, SecretStr) else value
     if plain == "":
         return "empty"

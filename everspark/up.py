@@ -89,7 +89,7 @@ def run(settings: Settings) -> None:
 class Web:
     """uvicorn on a thread of its own, so that signals stay with the main thread and end the parts in order."""
 
-    def __init__(self, app: Any, listening: socket.socket) -> None:  # noqa: ANN401  any ASGI application
+    def __init__(self, app: Any, listening: socket.socket) -> None:
         config = uvicorn.Config(
             app,
             # psycopg cannot wait on Windows' default loop, nor does uvloop exist there.

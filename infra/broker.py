@@ -127,7 +127,7 @@ def make_broker(redis_url: str | None) -> dramatiq.Broker:
         broker: dramatiq.Broker = StubBroker(middleware=middleware)
         broker.emit_after("process_boot")
     else:
-        broker = PromptRedisBroker(
+        broker = PromptRedisBroker(  # type: ignore[no-untyped-call]
             client=redis_client(redis_url),
             namespace="everspark",
             middleware=middleware,

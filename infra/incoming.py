@@ -63,7 +63,7 @@ class Reader:
             sealed=sealed,
         )
 
-    def _kept(self, subject: Subject, everything: Any, raw: bytes) -> tuple[bytes, bytes | None]:  # noqa: ANN401  JSON
+    def _kept(self, subject: Subject, everything: Any, raw: bytes) -> tuple[bytes, bytes | None]:
         text = getattr(subject, "code", None)
         if text is None:
             return cleaned(everything, raw), None
@@ -74,7 +74,7 @@ class Reader:
         return data, self._vault.seal(found.code if found else without_nul(text), context="code")
 
 
-def whole(raw: bytes) -> Any:  # noqa: ANN401  any JSON
+def whole(raw: bytes) -> Any:
     """All of `raw` decoded, also what no struct asks for: PostgreSQL must be able to keep every part of it."""
     try:
         return ANYTHING.decode(raw)
@@ -82,13 +82,13 @@ def whole(raw: bytes) -> Any:  # noqa: ANN401  any JSON
         raise from_msgspec(error, "$") from None
 
 
-def cleaned(everything: Any, raw: bytes) -> bytes:  # noqa: ANN401  any JSON
+def cleaned(everything: Any, raw: bytes) -> bytes:
     """`raw` as it may be kept: itself, or its content without anything that has the shape of a Spark code."""
     is_plain = not SUSPICIOUS.search(raw) and raw.count(b"{") + raw.count(b"[") <= DEEPEST
     return raw if is_plain else encode(without_codes(everything))
 
 
-def without_codes(value: Any, depth: int = 0) -> Any:  # noqa: ANN401  any JSON
+def without_codes(value: Any, depth: int = 0) -> Any:
     if depth > DEEPEST:
         raise Unreadable("$", f"The data is nested more than {DEEPEST} deep.", "Send flatter data.")
     match value:

@@ -74,7 +74,7 @@ def redact(_logger: object, _method: str, event: EventDict) -> EventDict:
     return {name: hidden(value, name) for name, value in event.items()}
 
 
-def hidden(value: Any, name: str = "") -> Any:  # noqa: ANN401  whatever a log line may hold
+def hidden(value: Any, name: str = "") -> Any:
     """The same value without its secrets, however deep they lie."""
     if SECRET_NAMES.search(name) and value is not None and not isinstance(value, bool):
         return HIDDEN

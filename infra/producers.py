@@ -44,7 +44,7 @@ class Known:
         return [secret.text for secret in self.secrets if secret.valid_until is None or now < secret.valid_until]
 
 
-def add(  # noqa: PLR0913  a registration has as many parts
+def add(
     session: Session, vault: Vault, *, name: str, scheme: str = "standard", secret: str | None = None, now: datetime
 ) -> str:
     """Registers a producer and returns its secret, to be shown once. TikTok's client secret is given, not made."""
@@ -63,7 +63,7 @@ def listed(session: Session) -> list[Producer]:
     return list(session.exec(select(Producer).order_by(col(Producer.name))).all())
 
 
-def rotate(  # noqa: PLR0913  as add
+def rotate(
     session: Session, vault: Vault, *, name: str, overlap: timedelta, secret: str | None = None, now: datetime
 ) -> str:
     """A new secret; the one before stays valid for `overlap` more."""

@@ -36,7 +36,7 @@ def with_rules(type_: str, schema: Schema, *, offered_days: Sequence[int]) -> Sc
     return own | {"allOf": _rules(type_, offered_days)}
 
 
-def in_their_words(part: Any) -> Any:  # noqa: ANN401  any JSON
+def in_their_words(part: Any) -> Any:
     """Python's exact end of text in the words of JSON Schema, where `$` is exact already."""
     match part:
         case dict():

@@ -133,7 +133,7 @@ class Settings(BaseSettings):
         return not self.database_url
 
 
-def load(**given: Any) -> Settings:  # noqa: ANN401  values as the command line gives them; pydantic judges them
+def load(**given: Any) -> Settings:
     """Settings from the environment; what is given here and not None wins. Raises BadSettings."""
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})

@@ -69,7 +69,7 @@ def never() -> bool:
     return False
 
 
-def sweep(  # noqa: PLR0913  a sweep depends on all that a process has
+def sweep(
     job_name: str,
     *,
     engine: Engine,

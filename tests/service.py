@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
-import httpx
+import httpx2
 from sqlalchemy import Engine
 from sqlmodel import col, select
 from standardwebhooks import Webhook
@@ -47,7 +47,7 @@ class Service:
 
     def hears(
         self, type_: str, *, at: datetime | None = None, event_id: str | None = None, **data: Any
-    ) -> httpx.Response:
+    ) -> httpx2.Response:
         """A producer's event, signed with the public package, delivered over HTTP."""
         at, event_id = at or self.clock.now(), event_id or f"msg_{next(self._numbers)}"
         about = {"advertiser_id": ADVERTISER, "post": {"item_id": POST}}

@@ -51,7 +51,7 @@ class Delivery:
 class Flusher:
     """One task and one connection of its own; what it does not own (threads, queue) never fails a request."""
 
-    def __init__(  # noqa: PLR0913  put together once, in web.main
+    def __init__(
         self,
         engine: Engine,
         *,

@@ -35,7 +35,7 @@ ASK_AGAIN_SECONDS = 0.2
 
 
 class Ingress:
-    def __init__(  # noqa: PLR0913  put together once, in web.main
+    def __init__(
         self,
         *,
         settings: Settings,

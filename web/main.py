@@ -57,7 +57,7 @@ SECURITY_HEADERS = {
 ASGI = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-def make_app(  # noqa: PLR0913  put together once for each process
+def make_app(
     *,
     settings: Settings,
     engine: Engine,

@@ -150,7 +150,7 @@ def _object(fields: Schema, required: list[str]) -> Schema:
     return {"type": "object", "properties": fields, "required": required}
 
 
-def _get(operation: str, summary: str, content: Schema, **more: Any) -> Schema:  # noqa: ANN401  any JSON
+def _get(operation: str, summary: str, content: Schema, **more: Any) -> Schema:
     responses = {"200": {"description": summary, "content": content}, "405": _refusal("405")} | more
     return {"operationId": operation, "summary": summary, "responses": responses}
 

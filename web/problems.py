@@ -22,7 +22,7 @@ encode = msgspec.json.Encoder().encode
 class Refusal(Exception):  # noqa: N818  it reads as what it is in `except Refusal`
     """An answer other than 2xx. `reason` is the constant word for the log and the problem's type."""
 
-    def __init__(  # noqa: PLR0913  a problem answer has as many parts
+    def __init__(
         self,
         status: int,
         reason: str,

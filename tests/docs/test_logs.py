@@ -15,13 +15,14 @@ ROW = re.compile(r"^\| `(?P<event>[a-z_]+)` \| (?P<levels>[a-z, ]+) \|", re.MULT
 
 def logged() -> dict[str, set[str]]:
     """The levels of each event that the program can log."""
-    found: dict[str, set[str]] = defaultdict(set)
+    found: defaultdict[str, set[str]] = defaultdict(set)
     for package in PACKAGES:
         for path in (ROOT / package).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.Call) and is_log_call(node):
                     event = node.args[0]
                     assert isinstance(event, ast.Constant), f"{path}:{node.lineno} logs a name that is not constant"
+                    assert isinstance(event.value, str)
                     found[event.value].add("error" if level_of(node) == "exception" else level_of(node))
     return found
 

@@ -18,7 +18,6 @@ from tests.domain.story import (
     START,
     ad_started,
     ad_stopped,
-    day,
     declined,
     extended,
     granted,

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.postbox import Postbox, postbox
-from tests.service import KEY, Service, service
 from sqlalchemy import Engine
 
 from infra.clock import HandClock
 from infra.vault import Vault
+from tests.postbox import Postbox, postbox
+from tests.service import KEY, Service, service
 
 CREATOR = {
     "handle": "ana.dances",
@@ -161,8 +161,10 @@ def test_a_submitted_code_waits_for_tiktok_and_is_sealed(everspark: Service) -> 
 
 
 def test_the_same_delivery_twice_is_one_event(everspark: Service) -> None:
-    once = {"event_id": "msg_same", "route": "code", "days": 30, "creator": CREATOR}
-    answers = [everspark.hears("authorization.requested", **once).json() for _ in range(2)]
+    answers = [
+        everspark.hears("authorization.requested", event_id="msg_same", route="code", days=30, creator=CREATOR).json()
+        for _ in range(2)
+    ]
     everspark.settles()
 
     assert answers == [{"id": "msg_same", "new": True}, {"id": "msg_same", "new": False}]
