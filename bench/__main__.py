@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Callable
+from typing import Protocol
 
 import structlog
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from bench import over_http, queued, sweeping
+from bench.queued import Say
 from bench.results import Result, keep, show
 from bench.servers import Stage, stage
 
-Measure = Callable[[Stage, Callable[[str], None], bool], list[Result]]
+
+class Measure(Protocol):
+    """Takes one group of figures, and says what it is doing."""
+
+    def __call__(self, stage: Stage, say: Say, *, quick: bool) -> list[Result]: ...
+
 
 MEASURES: dict[str, Measure] = {
     "queue": queued.queue,
@@ -42,7 +48,7 @@ def main() -> None:
 
 def _measured(name: str, shared: Stage, progress: Progress, *, quick: bool) -> list[Result]:
     task = progress.add_task(name, total=None)
-    results = MEASURES[name](shared, lambda step: progress.update(task, description=f"{name}: {step}"), quick)
+    results = MEASURES[name](shared, lambda step: progress.update(task, description=f"{name}: {step}"), quick=quick)
     progress.update(task, total=1, completed=1, description=f"{name}: done")
     keep(name, results)
     return results

@@ -46,22 +46,30 @@ REQUEST = """
       JOIN creators USING (handle)
     RETURNING key, id"""
 GRANT = """
-    UPDATE authorizations SET state = 'authorized', state_reason = 'granted', state_since = at, starts_at = starts, expires_at = ends,
-           period_source = 'code.granted', next_action = 'expire', next_action_at = ends, why = 'granted', version = version + 1, updated_at = now()
-      FROM unnest(%s::bigint[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[]) AS given (of, at, starts, ends) WHERE id = of"""
+    UPDATE authorizations SET state = 'authorized', state_reason = 'granted', state_since = at, starts_at = starts,
+           expires_at = ends, period_source = 'code.granted', next_action = 'expire', next_action_at = ends,
+           why = 'granted', version = version + 1, updated_at = now()
+      FROM unnest(%s::bigint[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[])
+           AS given (of, at, starts, ends) WHERE id = of"""
 MOVE = """
     UPDATE authorizations SET state = to_state, state_reason = reason, state_since = at, next_action = action,
-           next_action_at = CASE WHEN action = 'ask' THEN expires_at - interval '7 days' END, why = reason, version = version + 1, updated_at = now()
-      FROM unnest(%s::bigint[], %s::timestamptz[], %s::text[], %s::text[], %s::text[]) AS moved (of, at, to_state, reason, action) WHERE id = of"""
+           next_action_at = CASE WHEN action = 'ask' THEN expires_at - interval '7 days' END, why = reason,
+           version = version + 1, updated_at = now()
+      FROM unnest(%s::bigint[], %s::timestamptz[], %s::text[], %s::text[], %s::text[])
+           AS moved (of, at, to_state, reason, action) WHERE id = of"""
 GRANTS = """
     INSERT INTO grants (authorization_id, seq, starts_at, ends_at, source)
-    SELECT *, 'code.granted' FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::timestamptz[]) ON CONFLICT DO NOTHING"""
+    SELECT *, 'code.granted' FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::timestamptz[])
+    ON CONFLICT DO NOTHING"""
 ADS = """
     INSERT INTO ads (authorization_id, ad_id, started_at, flight_end, daily_spend, currency, objective, billing_event)
-    SELECT *, 120.00, 'USD', 'REACH', 'CPM' FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::timestamptz[]) ON CONFLICT DO NOTHING"""
+    SELECT *, 120.00, 'USD', 'REACH', 'CPM'
+      FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::timestamptz[])
+    ON CONFLICT DO NOTHING"""
 HISTORY = """
     INSERT INTO history (authorization_id, seq, at, recorded_at, event, outcome, from_state, to_state, reason)
-    SELECT of, seq, at, now(), %s, 'moved', %s, %s, %s FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[]) AS entry (of, seq, at)"""
+    SELECT of, seq, at, now(), %s, 'moved', %s, %s, %s
+      FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[]) AS entry (of, seq, at)"""
 HANDLED = "UPDATE inbox SET outcome = 'moved', reason = %s, handled_at = now() WHERE seq = ANY(%s)"
 
 # type: (state before, state after, reason, next action)
@@ -86,7 +94,7 @@ def prepared(batch: list[Happening]) -> Callable[[Connection], None]:
         with connection.transaction():
             seqs = [seq for (seq,) in connection.execute(ACCEPT, letters)]
         with connection.transaction():
-            found = dict(connection.execute(LOCK, [keys]).fetchall())
+            found: dict[str, int] = dict(connection.execute(LOCK, [keys]).fetchall())
             with connection.pipeline():
                 if requests:
                     connection.execute(CREATORS, creators)

@@ -59,7 +59,9 @@ class Sender(asyncio.Protocol):
 
 async def run(port: int, requests: Iterator[bytes]) -> Counter[str]:
     loop, answers = asyncio.get_running_loop(), Counter[str]()
-    pairs = [await loop.create_connection(lambda: Sender(requests, answers), "127.0.0.1", port) for _ in range(CONNECTIONS)]
+    pairs = [
+        await loop.create_connection(lambda: Sender(requests, answers), "127.0.0.1", port) for _ in range(CONNECTIONS)
+    ]
     for _, sender in pairs:
         sender.begin()
     await asyncio.gather(*(sender.done for _, sender in pairs))

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from statistics import median
 
-from bench.queued import LAST_COMMIT, PLAIN_AUTHORIZATIONS, WORKERS, Say
+from bench.queued import LAST_COMMIT, PLAIN_AUTHORIZATIONS, TURNS, WORKERS, Say
 from bench.results import Result, at_least
 from bench.servers import KEY, Act, BenchError, Stage, free_port, wait_for_port
 from bench.work import AUTHORIZATIONS, EVENTS_EACH, PRODUCER, SECRET
@@ -24,13 +24,13 @@ WEB = {
 PATH = f"/webhooks/{PRODUCER}"
 
 
-def http(stage: Stage, say: Say, quick: bool) -> list[Result]:
+def http(stage: Stage, say: Say, *, quick: bool) -> list[Result]:
     """With the workers keeping up, until the last event is applied; and the ingress alone, beside one that stores nothing."""
-    size, plain, turns = (1_000, 250, 1) if quick else (AUTHORIZATIONS, PLAIN_AUTHORIZATIONS, 3)
-    say("FastAPI and dramatiq, plain")
-    fastapi = applied_rate(stage, "dramatiq", plain)
-    applied, answered, forgotten = [], [], []
+    size, plain, turns = (1_000, 250, 1) if quick else (AUTHORIZATIONS, PLAIN_AUTHORIZATIONS, TURNS)
+    plains, applied, answered, forgotten = [], [], [], []
     for turn in range(turns):
+        say(f"plain FastAPI and dramatiq, {turn + 1} of {turns}")
+        plains.append(applied_rate(stage, "dramatiq", plain))
         say(f"Everspark, workers keeping up, {turn + 1} of {turns}")
         applied.append(applied_rate(stage, "ours", size))
         say(f"the ingress storing nothing, {turn + 1} of {turns}")
@@ -39,9 +39,15 @@ def http(stage: Stage, say: Say, quick: bool) -> list[Result]:
         answered.append(answered_rate(stage, "ours", size))
     unit = "requests/s"
     return [
-        at_least(25, name="HTTP to applied, against plain FastAPI", unit=unit, ours=median(applied), against=fastapi),
         at_least(
-            0.40, name="HTTP to commit, against storing nothing", unit=unit, ours=median(answered), against=median(forgotten)
+            25, name="HTTP to applied, against plain FastAPI", unit=unit, ours=median(applied), against=median(plains)
+        ),
+        at_least(
+            0.40,
+            name="HTTP to commit, against storing nothing",
+            unit=unit,
+            ours=median(answered),
+            against=median(forgotten),
         ),
     ]
 

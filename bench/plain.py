@@ -93,7 +93,10 @@ def _move(session: Session, authorization: AuthorizationRow, event: Inbox, now: 
             authorization.creator_id = _creator(session, data["creator"], now)
         case "code.granted":
             authorization.state = "authorized"
-            authorization.starts_at, authorization.expires_at = _instant(data["starts_at"]), _instant(data["expires_at"])
+            authorization.starts_at, authorization.expires_at = (
+                _instant(data["starts_at"]),
+                _instant(data["expires_at"]),
+            )
             authorization.period_source = event.type
         case "ad.started":
             authorization.state = "active"
@@ -118,7 +121,9 @@ def _keep_facts(session: Session, authorization: AuthorizationRow, event: Inbox)
     assert event.seq is not None
     match event.type:
         case "code.granted" if authorization.starts_at:
-            grant = Grant(authorization_id=authorization.id, starts_at=authorization.starts_at, source=event.type, seq=event.seq)
+            grant = Grant(
+                authorization_id=authorization.id, starts_at=authorization.starts_at, source=event.type, seq=event.seq
+            )
             grant.ends_at = authorization.expires_at
             session.add(grant)
         case "ad.started":

@@ -12,7 +12,7 @@ from sqlmodel import Session
 from bench import plain
 from infra.tables import Inbox
 
-broker = RedisBroker(url=os.environ["EVERSPARK_REDIS_URL"])
+broker = RedisBroker(url=os.environ["EVERSPARK_REDIS_URL"])  # type: ignore[no-untyped-call]
 dramatiq.set_broker(broker)
 engine = plain.make_engine()
 

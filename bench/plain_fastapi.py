@@ -57,6 +57,7 @@ def store(event_id: str, body: Body) -> None:
         event = plain.stored(message)
         session.add(event)
         session.flush()
+        assert event.seq is not None
         seq = event.seq
         session.commit()
     apply_stored.send(seq)

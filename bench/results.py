@@ -47,12 +47,14 @@ def keep(measure: str, results: list[Result]) -> None:
 
 def show(console: Console, results: list[Result]) -> None:
     table = Table(title="Everspark against its baselines, on the same PostgreSQL and Redis")
-    for heading in ("measure", "unit"):
-        table.add_column(heading)
+    table.add_column("measure", overflow="fold")
+    table.add_column("unit", no_wrap=True)
     for heading in ("ours", "against", "ratio", "goal", ""):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for result in results:
-        table.add_row(result.name, result.unit, *map(_figure, (result.ours, result.against, result.ratio)), *_verdict(result))
+        table.add_row(
+            result.name, result.unit, *map(_figure, (result.ours, result.against, result.ratio)), *_verdict(result)
+        )
     console.print(table)
     missed = [result.name for result in results if result.met is False]
     console.print(f"{len(missed)} goals missed: {'; '.join(missed)}" if missed else "Every goal is met.")

@@ -55,7 +55,13 @@ def main() -> None:
     )
     app: Any = Application(ingress, Starlette(), flusher, registry)
     uvicorn.run(
-        app, port=int(sys.argv[1]), loop="uvloop", http="httptools", access_log=False, log_config=None, server_header=False
+        app,
+        port=int(sys.argv[1]),
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        log_config=None,
+        server_header=False,
     )
 
 

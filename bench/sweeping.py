@@ -49,7 +49,7 @@ class Times:
     empty: float
 
 
-def sweeps(stage: Stage, say: Say, quick: bool) -> list[Result]:
+def sweeps(stage: Stage, say: Say, *, quick: bool) -> list[Result]:
     small, large = (20_000, 100_000) if quick else (SMALL, LARGE)
     fewer, more = measured(stage, say, small), measured(stage, say, large)
     results = []

@@ -117,7 +117,12 @@ def _tale(number: int, fourth: Fourth) -> Iterator[Happening]:
 def _request(number: int) -> dict[str, Any]:
     handle = f"creator.{number // 4}"
     creator = {"handle": handle, "name": f"Creator {number // 4}", "email": f"{handle}@example.com", "locale": "en"}
-    return {"route": "code", "days": 30, "reference": f"order-{number}", "creator": creator | {"timezone": "Europe/Paris"}}
+    return {
+        "route": "code",
+        "days": 30,
+        "reference": f"order-{number}",
+        "creator": creator | {"timezone": "Europe/Paris"},
+    }
 
 
 def _flight(ends: datetime) -> dict[str, Any]:

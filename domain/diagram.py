@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from domain.lifecycle import GRID, Cell, Outcome, Rule, State
@@ -60,10 +59,11 @@ BLOCKS = {"diagram": mermaid, "table": table}
 def redrawn(page: str) -> str:
     """`page` with what stands between each pair of markers drawn anew. Raises ValueError where a pair is missing."""
     for name, draw in BLOCKS.items():
-        block = f"<!-- {name} -->\n{draw()}\n<!-- end of {name} -->"
-        page, found = re.subn(f"<!-- {name} -->.*?<!-- end of {name} -->", lambda _, block=block: block, page, flags=re.DOTALL)
-        if found != 1:
-            raise ValueError(f"the page needs the markers of the {name} once, and has them {found} times")
+        opening, closing = f"<!-- {name} -->", f"<!-- end of {name} -->"
+        if (page.count(opening), page.count(closing)) != (1, 1):
+            raise ValueError(f"the page needs the markers of the {name}, each once")
+        before, after = page[: page.index(opening)], page[page.index(closing) :]
+        page = f"{before}{opening}\n{draw()}\n{after}"
     return page
 
 

@@ -19,6 +19,7 @@ from domain.events import (
     PostChanged,
 )
 from domain.facts import begin_of, improves_the_period, learn, was_taken_back
+from domain.reasons import Reason
 
 Guard = Callable[[Authorization, LifecycleEvent], bool]
 
@@ -87,6 +88,11 @@ def the_period_lasts_longer_by_now(known: Authorization, event: LifecycleEvent) 
 def the_request_lapses_later_by_now(known: Authorization, event: LifecycleEvent) -> bool:
     """The clock spoke of a request that has been repeated since."""
     return known.plan.at is not None and known.plan.at > event.at
+
+
+def the_request_lapsed(known: Authorization, _event: LifecycleEvent) -> bool:
+    """It ended because nobody answered, not because a period was over."""
+    return known.state_reason == Reason.REQUEST_LAPSED
 
 
 def an_ad_still_delivers(known: Authorization, event: LifecycleEvent) -> bool:

@@ -44,6 +44,7 @@ from domain.guards import (
     something_newer_is_known_of_the_ad,
     the_condition_is_newer,
     the_period_lasts_longer_by_now,
+    the_request_lapsed,
     the_request_lapses_later_by_now,
 )
 from domain.reasons import Reason
@@ -171,7 +172,7 @@ WITHDRAWN = (
 )
 WITHDRAWN_ENDED = (
     *when(it_is_older_than_the_grant, late),
-    *when(it_is_older_than_the_request, late),
+    *when(it_is_older_than_the_request, *when(the_request_lapsed, late), move(State.REQUESTED, Reason.ASKED_ANEW)),
     move(State.REVOKED, Reason.WITHDRAWN),
 )
 WITHDRAWN_UNGRANTED = (*when(it_is_older_than_the_request, late), move(State.REVOKED, Reason.WITHDRAWN))

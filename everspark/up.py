@@ -1,15 +1,12 @@
 """`everspark up`: everything in one process, with a database of its own unless one is given."""
 
 import shlex
-import signal
 import socket
 import sys
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from types import FrameType
 from typing import Annotated, Any
 
 import structlog
@@ -20,7 +17,7 @@ from everspark import sending
 from everspark.opened import Data, database
 from everspark.outcomes import Stop, say
 from everspark.processes import Host, Port
-from infra import logs
+from infra import logs, signals
 from infra.broker import make_broker, make_nudges
 from infra.clock import SystemClock
 from infra.database import make_engine, migrate
@@ -52,7 +49,7 @@ def run(settings: Settings) -> None:
     """Works until a signal comes. Everything that was started is stopped, the last first."""
     logs.configure(log_format=settings.log_format, level=settings.log_level)
     vault, clock = Vault(load_key(settings)), SystemClock()
-    signals = _signals()
+    asked_to_stop = signals.expected()
     with ExitStack() as stack:
         listening = stack.enter_context(_listening(settings))
         settings = _as_listening(settings, listening)
@@ -69,7 +66,7 @@ def run(settings: Settings) -> None:
 
         working.declare(broker, engine=engine, clock=clock, settings=settings, nudges=nudges, metrics=metrics)
         worker = working.make_worker(broker, settings)
-        scheduler = scheduling.make(settings=settings, engine=engine, clock=clock, nudges=nudges)
+        scheduler = scheduling.make(settings=settings, engine=engine, clock=clock, nudges=nudges, metrics=metrics)
         app = serving.make_app(
             settings=settings, engine=engine, vault=vault, clock=clock, nudges=nudges, metrics=metrics
         )
@@ -81,7 +78,8 @@ def run(settings: Settings) -> None:
         stack.callback(_started(server.start, server.stop))
         say(_welcome(settings))
         log.info("everspark_started", address=settings.public_url)
-        _wait(signals, server)
+        if not signals.wait(asked_to_stop, while_=lambda: server.is_alive):
+            raise Stop("The web server ended; the log says why.")
         log.info("everspark_stopping")
     log.info("everspark_stopped")
 
@@ -99,6 +97,7 @@ class Web:
             log_config=None,
             lifespan="on",
             server_header=False,
+            proxy_headers=False,
             backlog=BACKLOG,
             timeout_graceful_shutdown=10,
         )
@@ -158,27 +157,3 @@ def _near(path: Path) -> str:
     """The path as one would type it here."""
     absolute = path.absolute()
     return str(absolute.relative_to(Path.cwd())) if absolute.is_relative_to(Path.cwd()) else str(absolute)
-
-
-def _signals() -> "SimpleQueue[int]":
-    # A SimpleQueue may be put to inside a handler; an Event's lock may be held by the very thread interrupted.
-    received: SimpleQueue[int] = SimpleQueue()
-
-    def receive(number: int, _frame: FrameType | None) -> None:
-        for each in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(each, signal.SIG_DFL)  # the second one ends the process at once
-        received.put(number)
-
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, receive)
-    return received
-
-
-def _wait(received: "SimpleQueue[int]", server: Web) -> None:
-    while server.is_alive:
-        try:
-            received.get(timeout=0.5)
-        except Empty:
-            continue
-        return
-    raise Stop("The web server ended; the log says why.")

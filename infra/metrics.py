@@ -35,6 +35,10 @@ class Metrics:
         self._refused = self._counter("everspark_deliveries_refused", "Deliveries refused by the ingress.", "status")
         self._handled = self._counter("everspark_events_handled", "Events handled by the worker.", "outcome")
         self._paid = self._counter("everspark_outbox_paid", "Attempts at owed effects, by how they ended.", "status")
+        self._swept = self._counter("everspark_sweep_announced", "What sweeps found and announced.", "job")
+        self._sweep_seconds = Histogram(
+            "everspark_sweep_seconds", "Duration of one sweep.", ["job"], buckets=SECONDS, registry=self.registry
+        )
         self._drain_size = self._histogram("everspark_drain_events", "Events taken in one drain.", SIZES)
         self._drain_seconds = self._histogram("everspark_drain_seconds", "Duration of one drain.", SECONDS)
 
@@ -53,6 +57,10 @@ class Metrics:
             self._handled.labels(outcome).inc(count)
         self._drain_size.observe(sum(outcomes.values()))
         self._drain_seconds.observe(seconds)
+
+    def swept(self, job: str, *, found: int, seconds: float) -> None:
+        self._swept.labels(job).inc(found)
+        self._sweep_seconds.labels(job).observe(seconds)
 
     def watch(self, engine: Engine, clock: Clock) -> None:
         """Adds what the database knows."""

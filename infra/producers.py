@@ -109,7 +109,7 @@ class Registry:
             return known(producer, self._vault)
         except (UnsealError, ValueError):
             # One producer that was sealed under another key must not silence the others.
-            log.error("producer_unreadable", producer=producer.name)
+            log.error("producer_unreadable", producer=producer.name)  # noqa: TRY400  a traceback adds nothing
             return None
 
     def find(self, slug: str) -> tuple[Known | None, str]:

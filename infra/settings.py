@@ -10,10 +10,11 @@ import binascii
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Any, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from infra.mail import SmtpServer
 
 PREFIX = "EVERSPARK_"
 KEY_BYTES = 32
@@ -66,7 +67,9 @@ class Settings(BaseSettings):
     )
     sweep_seconds: float = Field(10, gt=0, description="Seconds between sweeps (expire, remind, lapse, rescue).")
     vows_seconds: float = Field(300, gt=0, description="Seconds between checks of the always-true sentences.")
-    prune_after_days: int = Field(90, ge=1, description="Days after which handled events and sweep rows are removed.")
+    prune_after_days: int = Field(
+        90, ge=1, description="Days after which handled events and settled effects are removed."
+    )
     lease_seconds: float = Field(30, ge=1, description="Seconds after which a silent leader is replaced.")
     max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest webhook body, after decompression.")
     max_batch_events: int = Field(1000, ge=1, description="Most events in one delivery.")
@@ -77,7 +80,7 @@ class Settings(BaseSettings):
         0,
         ge=0,
         le=65535,
-        description="Port for the metrics of worker and scheduler; 0 means none (web has `/metrics`).",
+        description="Port for the metrics of a worker process; 0 means none (web has `/metrics`).",
     )
 
     @field_validator("database_url")
@@ -93,8 +96,8 @@ class Settings(BaseSettings):
     @field_validator("smtp_url")
     @classmethod
     def _is_smtp(cls, value: str) -> str:
-        if value and not urlsplit(_with_scheme(value, "smtp", "smtps")).hostname:
-            raise ValueError("write it as smtp://host:port")
+        if value:
+            SmtpServer.parse(value)
         return value
 
     @field_validator("public_url")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -106,14 +107,14 @@ class Scheduler:
         fence = self._leadership.fence
         if fence is None or self._stopping.is_set():
             return
-        started = self._clock.now()
+        started = time.monotonic()
         try:
             found = self._sweep(job_name, fence)
         except Deposed:
             self._leadership.stand_down()
             return
         if self._metrics is not None:
-            self._metrics.swept(job_name, found=found, seconds=(self._clock.now() - started).total_seconds())
+            self._metrics.swept(job_name, found=found, seconds=time.monotonic() - started)
 
     def _sweep(self, job_name: str, fence: int) -> int:
         return sweep(

@@ -191,11 +191,14 @@ class Flusher:
         while self._told[0]:
             (mailboxes, senders), self._told = self._told, (set(), set())
             try:
-                await asyncio.to_thread(self._nudges.mailboxes, mailboxes)
-                await asyncio.to_thread(self._seen, senders)
+                await asyncio.to_thread(self._tell_once, mailboxes, senders)
             except Exception:
                 # The events are committed; the rescue sweep finds what a lost nudge left behind.
                 log.exception("nudge_failed", mailboxes=len(mailboxes))
+
+    def _tell_once(self, mailboxes: set[int], senders: set[str]) -> None:
+        self._nudges.mailboxes(mailboxes)
+        self._seen(senders)
 
 
 def _fail(group: list[Delivery], error: Exception) -> None:

@@ -29,6 +29,7 @@ log = structlog.get_logger()
 
 # A nudge that met a closed door comes back a few times; after that the `rescue` sweep sends a new one.
 RETRIES, RETRY_DELAY_MS = 5, 1_000
+PAYMENTS = ("done", "failed", "waiting", "uncertain", "cancelled", "postponed")
 STANDARD_PERIODS = (7, 30, 60, 365)
 
 
@@ -57,7 +58,7 @@ def declare(
     mailer: Mailer | None = None,
 ) -> None:
     """Declares `drain` and `pay` on `broker`, as closures over what they need."""
-    policy, mail = policy_of(settings), mailer or mailer_of(settings)
+    policy, mail, measures = policy_of(settings), mailer or mailer_of(settings), metrics or Metrics()
 
     # A database that is away is not a bug: one line, and another try.
     def drain_mailbox(mailbox: int) -> None:
@@ -67,8 +68,7 @@ def declare(
         except OUTAGES as error:
             log.info("drain_postponed", mailbox=mailbox, error=type(error).__name__)
             raise dramatiq.Retry(delay=RETRY_DELAY_MS) from None
-        if metrics:
-            metrics.drained(outcomes=drained.outcomes, seconds=drained.seconds)
+        measures.drained(outcomes=drained.outcomes, seconds=drained.seconds)
         if drained.owes:
             nudges.outbox()
         if drained.has_more:
@@ -81,6 +81,8 @@ def declare(
         except OUTAGES as error:
             log.info("pay_postponed", error=type(error).__name__)
             raise dramatiq.Retry(delay=RETRY_DELAY_MS) from None
+        for status in PAYMENTS:
+            measures.paid(status, getattr(paid, status))
         if paid.more:
             nudges.outbox()
 

@@ -89,7 +89,9 @@ def post_changed(at: float = 4, condition: Condition = Condition.PRIVATE) -> Pos
     return PostChanged(at=day(at), condition=condition)
 
 
-def flight(ad_id: str = "1", *, started: float | None = 2, stopped: float | None = None, end: float | None = None) -> Flight:
+def flight(
+    ad_id: str = "1", *, started: float | None = 2, stopped: float | None = None, end: float | None = None
+) -> Flight:
     return Flight(
         ad=Ad(ad_id=ad_id, flight_end=None if end is None else day(end)),
         started_at=None if started is None else day(started),

@@ -67,7 +67,9 @@ def test_an_account_that_nobody_asked_for_is_adopted_as_an_account() -> None:
     assert adopted.expires_at is None
 
 
-@pytest.mark.parametrize("event", [ad_started(), ad_stopped(), extended(), withdrawn(), declined(), refused(), post_changed()])
+@pytest.mark.parametrize(
+    "event", [ad_started(), ad_stopped(), extended(), withdrawn(), declined(), refused(), post_changed()]
+)
 def test_whatever_else_comes_first_waits(event: LifecycleEvent) -> None:
     decision = hears(None, event)
 

@@ -75,9 +75,7 @@ def test_a_reason_of_a_newer_version_speaks_for_itself() -> None:
         ("asks", "asks_urgency", Urgency),
     ],
 )
-def test_the_database_allows_exactly_the_words_of_the_domain(
-    table: str, constraint: str, words: type[StrEnum]
-) -> None:
+def test_the_database_allows_exactly_the_words_of_the_domain(table: str, constraint: str, words: type[StrEnum]) -> None:
     assert words_allowed(table, constraint) == {word.value for word in words}
 
 
@@ -133,7 +131,9 @@ def any_authorization() -> st.SearchStrategy[Authorization]:
 
 @settings(max_examples=300)
 @given(st.none() | any_authorization(), st.one_of([any_of(kind) for kind in GRID]), instants)
-def test_no_event_makes_any_authorization_raise(known: Authorization | None, event: LifecycleEvent, now: datetime) -> None:
+def test_no_event_makes_any_authorization_raise(
+    known: Authorization | None, event: LifecycleEvent, now: datetime
+) -> None:
     decision = hears(known, event)
 
     assert decision.reason in SENTENCES

@@ -92,7 +92,10 @@ def told(known: Authorization | None) -> Ending:
 
 @dataclass(slots=True)
 class Life:
-    """A believable life being told: `at` is the day that the story has come to, `end` the latest end given so far."""
+    """A believable life being told: `at` is the day that the story has come to, `end` the latest end given so far.
+
+    Ends lie a little beside the grid of events, so that nothing happens at the very instant of an end.
+    """
 
     draw: st.DrawFn
     at: float = 0
@@ -108,7 +111,7 @@ class Life:
         self.at += 0.5
 
     def is_granted(self) -> None:
-        self.end = max(self.at, self.end) + self.draw(st.sampled_from((7, 30)))
+        self.end = max(self.at, self.end) + self.draw(st.sampled_from((7.01, 30.01)))
         self.happens(granted(self.at, self.end))
 
     def has_ads(self) -> None:
@@ -134,7 +137,7 @@ class Life:
                 self.was_withdrawn = True
 
     def is_extended(self) -> None:
-        self.end = max(self.at, self.end) + 30
+        self.end = max(self.at, self.end) + 30.01
         self.happens(extended(self.at, self.end))
 
 

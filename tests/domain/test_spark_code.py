@@ -114,7 +114,10 @@ def test_any_strict_code_is_found_after_a_word_and_before_a_break(code: str, bef
 
 
 @settings(max_examples=100)
-@given(codes(), st.lists(st.tuples(st.integers(0, 65), st.sampled_from("\u200b\u200c\u200d\u2060\ufeff\u00ad")), max_size=8))
+@given(
+    codes(),
+    st.lists(st.tuples(st.integers(0, 65), st.sampled_from("\u200b\u200c\u200d\u2060\ufeff\u00ad")), max_size=8),
+)
 def test_invisible_characters_anywhere_do_not_matter(code: str, strays: list[tuple[int, str]]) -> None:
     text = code
     for place, stray in strays:

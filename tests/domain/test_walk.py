@@ -230,7 +230,7 @@ def test_sometimes_every_state_and_every_outcome() -> None:
 
 
 def test_sometimes_every_rule_of_every_cell() -> None:
-    seen = set().union(*(world.rules for world in worlds()))
+    seen = {place for world in worlds() for place in world.rules}
     rules: dict[tuple[type[LifecycleEvent], State, int], Rule] = {
         (event, state, place): rule
         for event, cells in GRID.items()

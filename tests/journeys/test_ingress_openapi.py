@@ -58,7 +58,7 @@ def test_the_document_keeps_to_json_schema() -> None:
 
 @SCHEMA.parametrize()
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-def test_every_route_answers_as_the_document_says(case: schemathesis.Case, address: tuple[str, str]) -> None:
+def test_every_route_answers_as_the_document_says(case: schemathesis.Case[Any], address: tuple[str, str]) -> None:
     base, slug = address
     if "producer" in case.path_parameters:
         case.path_parameters["producer"] = slug

@@ -54,7 +54,8 @@ def store(engine: Engine, clock: HandClock, *, handle: str = "maya") -> None:
         connection.execute(
             text(
                 "WITH stored AS (INSERT INTO inbox"
-                " (sender, event_id, type, key, mailbox, occurred_at, received_at, data) VALUES ('producer:crm', '1', 'ad.started', :key, 3, :now, :now, '{}') RETURNING seq, key, mailbox)"
+                " (sender, event_id, type, key, mailbox, occurred_at, received_at, data)"
+                " VALUES ('producer:crm', '1', 'ad.started', :key, 3, :now, :now, '{}') RETURNING seq, key, mailbox)"
                 " INSERT INTO pending (seq, key, mailbox) SELECT seq, key, mailbox FROM stored"
             ),
             ends,
