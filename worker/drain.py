@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from domain.renewal import Policy
 from infra import authorizations, inbox
 from infra.clock import Clock
-from infra.database import hot
+from infra.database import OUTAGES, hot
 from infra.inbox import Mail
 from worker.fold import Changes, EventRaisedError, fold, keys_of
 
@@ -39,7 +39,7 @@ class Drained:
 
 
 def drain(engine: Engine, clock: Clock, policy: Policy, mailbox: int) -> Drained:
-    """Applies what is ready in `mailbox` (and, where it is little, in others that nobody drains), batch after batch.
+    """Applies what is ready in `mailbox`, batch after batch.
 
     Raises psycopg.OperationalError when the database is away: nothing of the batch is kept, a sweep nudges again.
     """
@@ -63,8 +63,8 @@ def drain_batch(
 ) -> tuple[bool, int]:
     """One batch. Returns whether there may be more, and how large the next one should be.
 
-    An event that raised is put aside and its batch tried again without it. Where the database refused what was written
-    nobody knows which event it was: then they go one by one, until the one is found.
+    An event that raised is put aside and its batch tried again without it. Where the plan for an authorization failed, or
+    the database refused what was written, nobody knows which event it was: then they go one by one, until it is found.
     """
     taken: list[Mail] = []
     try:
@@ -72,13 +72,16 @@ def drain_batch(
             taken = inbox.take(connection, mailbox, now=clock.now(), limit=limit)
             known = authorizations.load(connection, keys_of(taken)) if taken else {}
             changes = fold(known, taken, now=clock.now(), policy=policy)
-            write(connection, changes, now=clock.now())
+            with connection.pipeline():
+                write(connection, changes, now=clock.now())
     except EventRaisedError as error:
         set_aside(engine, error.mail, error, clock.now())
         return True, limit
-    except psycopg.OperationalError:
+    except OUTAGES:
         raise
-    except psycopg.Error as error:
+    except Exception as error:
+        if not taken:
+            raise
         if len(taken) > 1 and limit > 1:
             return True, 1
         set_aside(engine, taken[-1], error, clock.now())

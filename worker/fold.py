@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
-from domain.authorization import Authorization, Flight
+from domain.authorization import Authorization, Flight, changed
 from domain.events import (
     Ad,
     AdStarted,
@@ -196,7 +196,7 @@ def remind(changes: Changes, mail: Mail, event: RenewalDue, now: datetime, polic
             days=due.days,
         )
     )
-    changes.after[mail.key] = replace(known, rung=due.rung + 1)
+    changes.after[mail.key] = changed(known, rung=due.rung + 1)
     note = f"rung {due.rung + 1}, {due.urgency}: asked to extend by {due.days} days"
     return finish(changes, mail, Outcome.STAYED, Reason.ASKED, before=known, note=note)
 
@@ -240,7 +240,7 @@ def early_reason(changes: Changes, key: str) -> Reason:
 
 def planned(authorization: Authorization, now: datetime, policy: Policy) -> Authorization:
     """The authorization with its next action as of `now`."""
-    return replace(authorization, plan=plan(authorization, now=now, policy=policy))
+    return changed(authorization, plan=plan(authorization, now=now, policy=policy))
 
 
 def warning_of(event: LifecycleEvent, policy: Policy) -> str | None:

@@ -10,6 +10,7 @@ from functools import cache
 
 from domain.authorization import Action, Authorization, State
 from domain.events import Condition, LifecycleEvent
+from domain.facts import learn
 from domain.lifecycle import GRID, Decision, Outcome, Rule, ruling
 from domain.reasons import Reason
 from domain.renewal import plan
@@ -108,7 +109,7 @@ def step(world: World, known: Authorization | None, event: LifecycleEvent) -> Au
     world.steps.append((known, event, decision))
     if known is not None:
         cell = GRID[type(event)][tuple(State).index(known.state)]
-        world.rules.add((type(event), known.state, cell.index(ruling(known, event))))
+        world.rules.add((type(event), known.state, cell.index(ruling(known, event, learn(known, event)))))
     if decision.authorization is None:
         return None
     after = settled(decision.authorization)
@@ -188,7 +189,7 @@ def test_always_who_is_requested_was_asked_for_and_lapses_some_day() -> None:
 
 
 def test_always_the_plan_fits_the_state() -> None:
-    fitting = {
+    fitting: dict[State, set[Action | None]] = {
         State.REQUESTED: {Action.LAPSE},
         State.AUTHORIZED: {Action.ASK, Action.EXPIRE},
         State.ACTIVE: {Action.ASK, Action.EXPIRE},

@@ -48,6 +48,7 @@ FIRST_AD = told("ad.started", 2, ad={"ad_id": "1", "daily_spend": {"amount": "80
 FIRST_STOPS = told("ad.stopped", 4, ad={"ad_id": "1"})
 SECOND_AD = told("ad.started", 3, ad={"ad_id": "2"})
 EXTENSION = told("authorization.extended", 5, expires_at=day(61))
+DECLINED = told("request.declined", 0.5)
 REVOKED = told("authorization.revoked", 6)
 HIDDEN = told("post.changed", 3, condition="private")
 SHOWN = told("post.changed", 4, condition="public")
@@ -57,14 +58,16 @@ STORIES = {
     "a campaign": (REQUEST, GRANT, FIRST_AD, SECOND_AD, FIRST_STOPS, EXTENSION),
     "an ad that came and went": (REQUEST, GRANT, FIRST_AD, FIRST_STOPS, HIDDEN, SHOWN),
     "taken back": (REQUEST, GRANT, FIRST_AD, REVOKED, HIDDEN),
+    "extended and taken back": (REQUEST, GRANT, FIRST_AD, EXTENSION, REVOKED),
+    "declined, then granted": (REQUEST, DECLINED, GRANT, FIRST_AD),
     "taken back and given again": (REQUEST, GRANT, FIRST_AD, REVOKED, NEXT_GRANT),
     "nobody asked for it": (GRANT, FIRST_AD, NEXT_GRANT, SECOND_AD, FIRST_STOPS),
 }
 
 ENDING = """
 SELECT a.item_id, a.state, a.condition, a.starts_at, a.expires_at, a.requested_at, a.next_action, a.why,
-    array(SELECT ad_id FROM ads WHERE authorization_id = a.id AND started_at IS NOT NULL
-        AND (stopped_at IS NULL OR stopped_at < started_at) ORDER BY ad_id)
+    (SELECT string_agg(ad_id, ' ' ORDER BY ad_id) FROM ads WHERE authorization_id = a.id AND started_at IS NOT NULL
+        AND (stopped_at IS NULL OR stopped_at < started_at))
 FROM authorizations a ORDER BY a.item_id
 """
 APPLIED = "SELECT count(*) FROM history GROUP BY seq HAVING count(*) <> 1"
