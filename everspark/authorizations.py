@@ -6,7 +6,8 @@ import psycopg
 import typer
 from psycopg.rows import dict_row
 
-from domain.lifecycle import State
+from domain.authorization import State
+from domain.reasons import sentence
 from everspark.opened import AsJson, Data, opened
 from everspark.outcomes import NOT_FOUND, Stop
 from everspark.printing import as_facts, as_json, as_table
@@ -47,7 +48,7 @@ def show(
         as_json(found)
         return
     history: list[dict[str, Any]] = found.pop("history")
-    as_facts(found)
+    as_facts(found | {"why": f"{sentence(found['why'])} ({found['why']})"})
     columns = ("at", "event", "outcome", "from", "to", "reason", "note")
     as_table(columns, [[row[name] for name in columns] for row in history], title="\nHistory")
 

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlalchemy import Engine, text
 
 from domain.authorization import State
+from domain.reasons import sentence
 from infra.clock import Clock
 
 HERE = Path(__file__).parent
@@ -47,6 +48,7 @@ class Pages:
         )
         self._templates.filters["instant"] = instant
         self._templates.filters["left"] = left
+        self._templates.filters["sentence"] = sentence
 
     def home(self) -> str:
         return self._templates.get_template("home.html").render(page=self._overview(), states=list(State))

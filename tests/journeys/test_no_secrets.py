@@ -13,11 +13,10 @@ from io import StringIO
 from typing import Any
 from urllib.parse import quote
 
-import httpx
 import pytest
 import structlog
 from dramatiq.brokers.stub import StubBroker
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 from sqlmodel import SQLModel
@@ -76,7 +75,7 @@ BODIES: dict[str, Body] = {
     "the reason": lambda code: event("request.declined", reason=f"wrong code {code}"),
     "an unknown field": lambda code: requested(note={"deep": [code, quote(code)]}),
     "an unknown field's name": lambda code: requested(**{code: 1}),
-    "the type": lambda code: event(code),
+    "the type": event,
     "the timestamp": lambda code: event("code.submitted", code=code) | {"timestamp": code},
     "an id": lambda code: event("ad.started", ad={"ad_id": code}),
     "the days": lambda code: requested(days=code),
@@ -100,7 +99,7 @@ class World:
         broker = make_broker(None)
         assert isinstance(broker, StubBroker)
         self._queue, self._nudges = broker, Nudges(broker, MemoryWakeKeys())
-        self._app = make_app(settings=self.settings, engine=engine, vault=vault, clock=clock, nudges=self._nudges)
+        self._vault = vault
         self._ids = 0
 
     @property
@@ -113,7 +112,10 @@ class World:
     def lives(self, bodies: list[object], text: str) -> list[str]:
         """Hears all of this, applies it, sweeps, tries to pay, shows its pages; everything that left it, as texts."""
         said: list[str] = []
-        with TestClient(self._app, base_url="http://127.0.0.1:8080", raise_server_exceptions=False) as http:
+        app = make_app(
+            settings=self.settings, engine=self.engine, vault=self._vault, clock=self.clock, nudges=self._nudges
+        )
+        with TestClient(app, base_url="http://127.0.0.1:8080", raise_server_exceptions=False) as http:
             answers = [answer for body in bodies for answer in self._heard(http, body, text)]
             self._works()
             answers += [http.get(page) for page in PAGES]
@@ -133,7 +135,7 @@ class World:
                 for row in connection.execute(f"SELECT t::text FROM {table.name} t".encode())
             ]
 
-    def _heard(self, http: TestClient, body: object, text: str) -> Iterator[httpx.Response]:
+    def _heard(self, http: TestClient, body: object, text: str) -> Iterator[Any]:
         self._ids += 1
         raw = json.dumps(body, default=instant)
         at = self.clock.now()
@@ -191,7 +193,10 @@ def leaks(said: list[str], needles: list[str]) -> list[str]:
 
 
 a_few = settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=5,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 
@@ -202,8 +207,10 @@ def test_nothing_secret_leaves_the_service(world: World, stream: StringIO, code:
 
     needles = world.secrets + spellings(code)
     assert leaks(said, needles) == []
-    assert "mailbox_drained" in stream.getvalue()
-    assert leaks(stream.getvalue().splitlines(), needles) == []
+    # The test's own HTTP client notes the addresses that it asks for.
+    lines = [line for line in stream.getvalue().splitlines() if '"HTTP Request: ' not in line]
+    assert any("mailbox_drained" in line for line in lines)
+    assert leaks(lines, needles) == []
     assert leaks(world.at_rest(), needles) == []
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.real.fleet import WORKERS, Fleet, now, wait_until
+from tests.real.fleet import COMMANDS, WORKERS, Fleet, now, wait_until
 from tests.real.producer import Load, load
 
 pytestmark = pytest.mark.real
@@ -118,3 +118,13 @@ def test_postgresql_crashes_and_recovers(fleet: Fleet, recoveries: dict[str, flo
 
         recoveries["crash of PostgreSQL"] = fault.recovers()
     assert carried.again > 0
+
+
+def test_all_are_told_to_stop_and_are_started_again(fleet: Fleet, recoveries: dict[str, float]) -> None:
+    with busy(fleet):
+        fault = Fault(fleet)
+        codes = fleet.stops(*COMMANDS)
+        fleet.starts(*COMMANDS)
+
+        recoveries["SIGTERM to all but Redis and PostgreSQL"] = fault.recovers()
+    assert codes == dict.fromkeys(COMMANDS, 0)
