@@ -22,7 +22,7 @@ from infra.clock import HandClock
 from infra.database import hot, make_engine
 from infra.inbox import Letter, accept, mailbox_of
 from infra.mail import Mailer, Outcome, Sent
-from infra.settings import load
+from infra.settings import Settings
 from scheduler.leadership import Leadership
 from scheduler.sweeps import sweep
 from worker.main import declare
@@ -139,12 +139,11 @@ class RecordingMailer:
 class Machine:
     """Web, worker and scheduler in one process, from power-on to power cut; database, clock and mail outlive it."""
 
-    def __init__(self, *, engine: Engine, clock: HandClock, mailer: Mailer, meter: Meter) -> None:
-        self._engine, self._clock = engine, clock
-        self._settings = load()
+    def __init__(self, *, engine: Engine, clock: HandClock, mailer: Mailer, meter: Meter, settings: Settings) -> None:
+        self._engine, self._clock, self._settings = engine, clock, settings
         self._queue = MeteredBroker(meter)
         self._nudges = Nudges(self._queue, MemoryWakeKeys())
-        declare(self._queue, engine=engine, clock=clock, settings=self._settings, nudges=self._nudges, mailer=mailer)
+        declare(self._queue, engine=engine, clock=clock, settings=settings, nudges=self._nudges, mailer=mailer)
 
     def hears(self, *letters: Letter) -> None:
         """A delivery, as the ingress takes it: stored, committed, nudged; then the workers run."""

@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import Engine
 
 from domain.renewal import Policy
-from infra import authorizations, inbox
+from infra import authorizations, inbox, owed
 from infra.clock import Clock
 from infra.database import OUTAGES, hot
 from infra.inbox import Mail
@@ -100,9 +100,9 @@ def write(connection: psycopg.Connection[Any], changes: Changes, *, now: datetim
     authorizations.save_grants(connection, changes.grants)
     authorizations.save_ads(connection, changes.flights)
     authorizations.append_history(connection, changes.history, now=now)
-    authorizations.save_codes(connection, changes.codes)
-    authorizations.owe_checks(connection, changes.checks, now=now)
-    authorizations.owe_asks(connection, changes.asks, now=now)
+    owed.save_codes(connection, changes.codes)
+    owed.owe_checks(connection, changes.checks, now=now)
+    owed.owe_asks(connection, changes.asks, now=now)
     inbox.settle(connection, changes.handled, now=now)
     inbox.keep(connection, [mail for mail, _ in changes.kept], [status for _, status in changes.kept])
 

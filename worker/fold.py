@@ -26,9 +26,10 @@ from domain.events import (
 from domain.lifecycle import Outcome, decide
 from domain.reasons import Reason
 from domain.renewal import Policy, ask_due, plan
-from infra.authorizations import AskOwed, Entry, GrantHeard, SubmittedCode
+from infra.authorizations import Entry, GrantHeard
 from infra.contract import Unreadable, event_of
 from infra.inbox import Handled, Mail
+from infra.owed import AskOwed, SubmittedCode
 
 WAITING = "waiting"
 

@@ -15,6 +15,7 @@ from psycopg.rows import dict_row
 
 from infra.clock import HandClock
 from infra.outbox import ABANDONED_AFTER
+from infra.settings import load
 from tests.deliveries import CODE, CREATOR, KEY, START, day, letter
 from tests.power import (
     AFTER_COMMIT,
@@ -124,7 +125,7 @@ class World:
     """One database, in which the journey is made again and again from an empty start."""
 
     def __init__(self, url: str, admin: psycopg.Connection) -> None:
-        self._admin, self._meter = admin, Meter(admin)
+        self._admin, self._meter, self._settings = admin, Meter(admin), load()
         self.engine = metered_engine(url, self._meter)
         self.engine.connect().close()
 
@@ -166,7 +167,10 @@ class World:
 
     def _starts(self) -> tuple[Machine, list[str]]:
         boundaries = self._meter.begin(cut_at=self._cuts.pop(0) if self._cuts else None)
-        return Machine(engine=self.engine, clock=self._clock, mailer=self._mailer, meter=self._meter), boundaries
+        machine = Machine(
+            engine=self.engine, clock=self._clock, mailer=self._mailer, meter=self._meter, settings=self._settings
+        )
+        return machine, boundaries
 
     def _ending(self, boundaries: list[str]) -> Ending:
         with self._admin.cursor(row_factory=dict_row) as cursor:

@@ -48,7 +48,6 @@ FIRST_AD = told("ad.started", 2, ad={"ad_id": "1", "daily_spend": {"amount": "80
 FIRST_STOPS = told("ad.stopped", 4, ad={"ad_id": "1"})
 SECOND_AD = told("ad.started", 3, ad={"ad_id": "2"})
 EXTENSION = told("authorization.extended", 5, expires_at=day(61))
-DECLINED = told("request.declined", 0.5)
 REVOKED = told("authorization.revoked", 6)
 HIDDEN = told("post.changed", 3, condition="private")
 SHOWN = told("post.changed", 4, condition="public")
@@ -58,8 +57,6 @@ STORIES = {
     "a campaign": (REQUEST, GRANT, FIRST_AD, SECOND_AD, FIRST_STOPS, EXTENSION),
     "an ad that came and went": (REQUEST, GRANT, FIRST_AD, FIRST_STOPS, HIDDEN, SHOWN),
     "taken back": (REQUEST, GRANT, FIRST_AD, REVOKED, HIDDEN),
-    "extended and taken back": (REQUEST, GRANT, FIRST_AD, EXTENSION, REVOKED),
-    "declined, then granted": (REQUEST, DECLINED, GRANT, FIRST_AD),
     "taken back and given again": (REQUEST, GRANT, FIRST_AD, REVOKED, NEXT_GRANT),
     "nobody asked for it": (GRANT, FIRST_AD, NEXT_GRANT, SECOND_AD, FIRST_STOPS),
 }

@@ -62,6 +62,7 @@ class Fleet:
         self._redis_server = redis_server
         self._web_port, self._redis_port = free_port(), free_port()
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._silent_at: dict[str, int] = {}
         self._opened = ExitStack()
         self.url = self._opened.enter_context(embedded.server(folder))
         migrate(self.url)
@@ -69,7 +70,8 @@ class Fleet:
 
     def starts(self, *names: str) -> None:
         for name in names:
-            log = self._opened.enter_context((self.folder / f"{name}.log").open("ab"))
+            log = self._opened.enter_context(self._log(name).open("ab"))
+            self._silent_at[name] = log.tell()
             self._running[name] = subprocess.Popen(
                 COMMANDS.get(name) or self._redis_command(),
                 cwd=ROOT,
@@ -85,6 +87,10 @@ class Fleet:
         wait_until(self._redis_answers, "Redis answers")
         self.starts(*COMMANDS)
         wait_until(self._is_ready, "the service is ready")
+
+    def has_begun(self, name: str) -> bool:
+        """Whether it has written to its log: by then it listens to signals."""
+        return self._log(name).stat().st_size > self._silent_at[name]
 
     def kills(self, *names: str) -> None:
         """As `kill -9` does: nobody is told."""
@@ -141,6 +147,9 @@ class Fleet:
     def address(self) -> str:
         return f"http://127.0.0.1:{self._web_port}"
 
+    def _log(self, name: str) -> Path:
+        return self.folder / f"{name}.log"
+
     def _environment(self) -> dict[str, str]:
         ours = {name: value for name, value in os.environ.items() if not name.startswith("EVERSPARK_")}
         return ours | {
@@ -170,7 +179,7 @@ class Fleet:
 
     def _is_ready(self) -> bool:
         ended = {name: process.poll() for name, process in self._running.items() if process.poll() is not None}
-        assert ended == {}, (self.folder / f"{next(iter(ended))}.log").read_text()[-2000:]
+        assert ended == {}, self._log(next(iter(ended))).read_text()[-2000:]
         if not self.answers("SELECT EXISTS (SELECT FROM leases)"):
             return False
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -122,9 +123,11 @@ def test_postgresql_crashes_and_recovers(fleet: Fleet, recoveries: dict[str, flo
 
 def test_all_are_told_to_stop_and_are_started_again(fleet: Fleet, recoveries: dict[str, float]) -> None:
     with busy(fleet):
+        wait_until(lambda: all(fleet.has_begun(name) for name in COMMANDS), "all processes have begun")
         fault = Fault(fleet)
         codes = fleet.stops(*COMMANDS)
         fleet.starts(*COMMANDS)
 
         recoveries["SIGTERM to all but Redis and PostgreSQL"] = fault.recovers()
-    assert codes == dict.fromkeys(COMMANDS, 0)
+    # uvicorn finishes what is in hand and then ends by the very signal that it was sent.
+    assert codes in (dict.fromkeys(COMMANDS, 0), dict.fromkeys(COMMANDS, 0) | {"web": -signal.SIGTERM})

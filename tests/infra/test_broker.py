@@ -1,0 +1,81 @@
+"""Nudges: coalesced until they arrive, prompt on an idle queue, and harmless when Redis is away."""
+
+from __future__ import annotations
+
+import time
+from threading import Thread
+
+import dramatiq
+import pytest
+import redis
+from dramatiq.brokers.stub import StubBroker
+from fakeredis import FakeServer, FakeStrictRedis
+from structlog.testing import capture_logs
+
+from infra.broker import (
+    MAILBOXES_QUEUE,
+    MemoryWakeKeys,
+    Nudges,
+    PromptRedisBroker,
+    RedisWakeKeys,
+    WakeKeys,
+    make_broker,
+    message,
+)
+
+
+@pytest.fixture(params=["memory", "redis"])
+def wake(request: pytest.FixtureRequest) -> WakeKeys:
+    return MemoryWakeKeys() if request.param == "memory" else RedisWakeKeys(FakeStrictRedis(server=FakeServer()))
+
+
+def queued(broker: StubBroker) -> list[tuple[int, ...]]:
+    queue = broker.queues[MAILBOXES_QUEUE]
+    return [dramatiq.Message.decode(queue.get_nowait()).args for _ in range(queue.qsize())]
+
+
+def test_a_mailbox_is_nudged_once_until_the_nudge_arrives(wake: WakeKeys) -> None:
+    broker = make_broker("")
+    assert isinstance(broker, StubBroker)
+    nudges = Nudges(broker, wake)
+
+    nudges.mailboxes([3, 3, 5])
+    nudges.mailboxes([3])
+    assert queued(broker) == [(3,), (5,)]
+
+    nudges.arrived("mailbox:3")
+    nudges.mailboxes([3, 5])
+    assert queued(broker) == [(3,)]
+
+
+def test_a_nudge_that_redis_does_not_take_is_lost_without_a_word_to_the_caller() -> None:
+    away = redis.Redis(host="127.0.0.1", port=1, socket_connect_timeout=0.2)
+    nudges = Nudges(make_broker(""), RedisWakeKeys(away))
+
+    with capture_logs() as logs:
+        nudges.mailboxes([1])
+        nudges.outbox()
+        nudges.arrived("outbox")
+
+    assert [line["event"] for line in logs] == ["nudge_lost"] * 3
+
+
+def test_a_waiting_consumer_is_woken_by_the_next_message() -> None:
+    broker = PromptRedisBroker(client=FakeStrictRedis(server=FakeServer()))  # type: ignore[no-untyped-call]
+    broker.declare_queue(MAILBOXES_QUEUE)
+    consumer = broker.consume(MAILBOXES_QUEUE, prefetch=4, timeout=1_000)
+    got: list[tuple[int, ...]] = []
+
+    def consume() -> None:
+        deadline = time.monotonic() + 20
+        while not got and time.monotonic() < deadline:
+            found = next(consumer)
+            if found is not None:
+                got.append(found.args)
+
+    thread = Thread(target=consume)
+    thread.start()
+    broker.enqueue(message("drain", MAILBOXES_QUEUE, 7))
+    thread.join()
+
+    assert got == [(7,)]
