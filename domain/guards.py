@@ -61,6 +61,11 @@ def a_grant_is_known(known: Authorization, _event: LifecycleEvent, _after: Autho
     return known.starts_at is not None and not was_taken_back(known, known.starts_at)
 
 
+def no_grant_is_known(known: Authorization, _event: LifecycleEvent, _after: Authorization) -> bool:
+    """Nothing was ever granted, as far as has been heard."""
+    return not known.has_period
+
+
 def it_happened_after_the_revocation(known: Authorization, event: LifecycleEvent, _after: Authorization) -> bool:
     """The event contradicts the revocation instead of preceding it."""
     return known.revoked_at is not None and event.at > known.revoked_at

@@ -41,6 +41,7 @@ from domain.guards import (
     it_is_older_than_the_request,
     it_outlasts_the_period,
     it_was_in_force_when_declined,
+    no_grant_is_known,
     something_newer_is_known_of_the_ad,
     the_condition_is_newer,
     the_period_lasts_longer_by_now,
@@ -158,7 +159,12 @@ LAST_STOPPED = (
 EXTENDED = (*when(it_outlasts_the_period, stay(Reason.EXTENDED)), *when(it_ends_as_known, again), late)
 # Asked anew after its end: extending the old code is TikTok's own remedy, and answers the request.
 ANSWERED = (*when(a_grant_is_known, *REVIVED), early)
-CONTRADICTED = (*when(it_happened_after_the_revocation, park(Reason.EXTENSION_AFTER_REVOCATION)), late)
+# A withdrawal that overtook its grant may have overtaken an extension too: that one still waits for the grant.
+CONTRADICTED = (
+    *when(no_grant_is_known, early),
+    *when(it_happened_after_the_revocation, park(Reason.EXTENSION_AFTER_REVOCATION)),
+    late,
+)
 # A request that overtook the end, or the withdrawal, that it answers: the end comes late, the request stands.
 ENDED = (
     *when(the_period_lasts_longer_by_now, late),
@@ -224,8 +230,9 @@ def decide(known: Authorization | None, event: LifecycleEvent, *, key: str) -> D
         return first_news(event, key)
     after = learn(known, event)
     rule = ruling(known, event, after)
-    if rule.outcome in (Outcome.EARLY, Outcome.PARKED):
+    if rule.outcome is Outcome.EARLY or (rule.outcome is Outcome.PARKED and not isinstance(event, AdStarted)):
         return Decision(outcome=rule.outcome, reason=rule.reason, authorization=known)
+    # A stray start waits for a person, and is a fact all the same: a grant that is still under way finds the ad live.
     if rule.to is not None:
         after = entered(after, rule.to, rule.reason, event.at)
     return Decision(outcome=rule.outcome, reason=rule.reason, authorization=after)

@@ -13,6 +13,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from infra.embedded import EmbeddedError
 from infra.settings import BadSettings
 from infra.vault import KeyUnusableError, UnsealError
+from web.server import ServerError
 
 OK, WRONG, USAGE, NOT_FOUND = 0, 1, 2, 3
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -35,7 +36,7 @@ def sentences() -> Iterator[None]:
         _end(str(stop), stop.code)
     except (BadSettings, KeyUnusableError) as error:
         _end(str(error), USAGE)
-    except (EmbeddedError, UnsealError) as error:
+    except (EmbeddedError, ServerError, UnsealError) as error:
         _end(str(error), WRONG)
     except OperationalError as error:
         _end(f"The database does not answer: {first_line(error.orig)}. Is EVERSPARK_DATABASE_URL right?", WRONG)

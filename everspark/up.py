@@ -3,19 +3,17 @@
 import shlex
 import socket
 import sys
-import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import structlog
 import typer
-import uvicorn
 
 from everspark import sending
 from everspark.opened import Data, database
-from everspark.outcomes import Stop, say
+from everspark.outcomes import say
 from everspark.processes import Host, Port
 from infra import logs, signals
 from infra.broker import make_broker, make_nudges
@@ -24,10 +22,10 @@ from infra.database import make_engine, migrate
 from infra.metrics import Metrics
 from infra.settings import Settings, load
 from infra.vault import Vault, load_key
+from web.server import Server, ServerError, listen
 
 log = structlog.get_logger()
 POOL_SIZE = 20
-BACKLOG = 2048
 
 
 def up(
@@ -51,7 +49,7 @@ def run(settings: Settings) -> None:
     vault, clock = Vault(load_key(settings)), SystemClock()
     asked_to_stop = signals.expected()
     with ExitStack() as stack:
-        listening = stack.enter_context(_listening(settings))
+        listening = stack.enter_context(listen(settings.host, settings.port))
         settings = _as_listening(settings, listening)
         url = stack.enter_context(database(settings))
         migrate(url)
@@ -74,66 +72,19 @@ def run(settings: Settings) -> None:
         # Stopped in the reverse order: nothing new comes in, nothing new falls due, then what is in hand is finished.
         stack.callback(_started(worker.start, worker.stop))
         stack.callback(_started(scheduler.start, scheduler.stop))
-        server = Web(app, listening)
+        server = Server(app, listening)
         stack.callback(_started(server.start, server.stop))
         say(_welcome(settings))
         log.info("everspark_started", address=settings.public_url)
-        if not signals.wait(asked_to_stop, while_=lambda: server.is_alive):
-            raise Stop("The web server ended; the log says why.")
+        if not signals.wait(asked_to_stop, while_=server.is_alive):
+            raise ServerError("The web server ended; the log says why.")
         log.info("everspark_stopping")
     log.info("everspark_stopped")
-
-
-class Web:
-    """uvicorn on a thread of its own, so that signals stay with the main thread and end the parts in order."""
-
-    def __init__(self, app: Any, listening: socket.socket) -> None:
-        config = uvicorn.Config(
-            app,
-            # psycopg cannot wait on Windows' default loop, nor does uvloop exist there.
-            loop="asyncio:SelectorEventLoop" if sys.platform == "win32" else "uvloop",
-            http="httptools",
-            access_log=False,
-            log_config=None,
-            lifespan="on",
-            server_header=False,
-            proxy_headers=False,
-            backlog=BACKLOG,
-            timeout_graceful_shutdown=10,
-        )
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, args=([listening],), name="web")
-
-    def start(self) -> None:
-        self._thread.start()
-        while not self._server.started:
-            self._thread.join(0.02)
-            if not self.is_alive:
-                raise Stop("The web server did not start; the log says why.")
-
-    def stop(self) -> None:
-        self._server.should_exit = True
-        self._thread.join()
-
-    @property
-    def is_alive(self) -> bool:
-        return self._thread.is_alive()
 
 
 def _started(start: Callable[[], object], stop: Callable[[], object]) -> Callable[[], object]:
     start()
     return stop
-
-
-def _listening(settings: Settings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    try:
-        return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
-    except OSError as error:
-        raise Stop(
-            f"{settings.host}:{settings.port} cannot be listened on ({error.strerror}): "
-            "choose another with --port or EVERSPARK_PORT."
-        ) from error
 
 
 def _as_listening(settings: Settings, listening: socket.socket) -> Settings:

@@ -18,6 +18,7 @@ from infra.mail import SmtpServer
 
 PREFIX = "EVERSPARK_"
 KEY_BYTES = 32
+STANDARD_PERIODS = (7, 30, 60, 365)
 
 
 class BadSettings(Exception):  # noqa: N818  it reads as what it is in `except BadSettings`
@@ -129,6 +130,11 @@ class Settings(BaseSettings):
         if not self.public_url:
             object.__setattr__(self, "public_url", f"http://{self.host}:{self.port}")
         return self
+
+    @property
+    def offered_days(self) -> tuple[int, ...]:
+        """The periods, in days, that a creator can be asked for."""
+        return (*STANDARD_PERIODS, 180) if self.offer_180_days else STANDARD_PERIODS
 
     @property
     def is_embedded(self) -> bool:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 
 import structlog
-import uvicorn
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
@@ -20,7 +18,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from infra import logs, schemas
+from infra import logs, schemas, signals
 from infra.broker import make_broker, make_nudges, redis_client
 from infra.clock import Clock, SystemClock
 from infra.database import make_engine
@@ -37,10 +35,10 @@ from web.ingress import PREFIX, Ingress
 from web.pages import HERE, Pages
 from web.problems import Refusal
 from web.reading import Receive, Scope, Send
+from web.server import Server, ServerError, listen
 
 log = structlog.get_logger()
 
-STANDARD_PERIODS = (7, 30, 60, 365)
 REGISTRY_SECONDS = 2.0
 SECURITY_HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
@@ -69,7 +67,7 @@ def make_app(
     """The ASGI application. Its lifespan starts and stops the flusher; give it the worker's `metrics` to show both."""
     metrics = metrics or Metrics()
     metrics.watch(engine, clock)
-    offered = (*STANDARD_PERIODS, 180) if settings.offer_180_days else STANDARD_PERIODS
+    offered = settings.offered_days
     registry = Registry(engine, vault)
     flusher = Flusher(
         engine, clock=clock, nudges=nudges, metrics=metrics, seen=lambda names: _note_seen(registry, names, clock)
@@ -115,28 +113,19 @@ class Application:
 def run(settings: Settings) -> None:
     """The web process in the foreground, until SIGTERM or Ctrl-C; what is in hand is answered first."""
     logs.configure(log_format=settings.log_format, level=settings.log_level)
-    app = make_app(
-        settings=settings,
-        engine=make_engine(settings.database_url),
-        vault=Vault(load_key(settings)),
-        clock=SystemClock(),
-        nudges=make_nudges(make_broker(settings.redis_url)),
-    )
-    # psycopg cannot wait on Windows' default loop, nor does uvloop exist there.
-    loop = "asyncio:SelectorEventLoop" if sys.platform == "win32" else "uvloop"
-    uvicorn.run(
-        app,
-        host=settings.host,
-        port=settings.port,
-        loop=loop,
-        http="httptools",
-        access_log=False,
-        log_config=None,
-        backlog=2048,
-        server_header=False,
-        proxy_headers=False,  # nothing here asks where a request came from; every header read costs
-        timeout_graceful_shutdown=20,
-    )
+    asked_to_stop = signals.expected()
+    with listen(settings.host, settings.port) as listening:
+        engine = make_engine(settings.database_url)
+        nudges = make_nudges(make_broker(settings.redis_url))
+        vault, clock = Vault(load_key(settings)), SystemClock()
+        server = Server(make_app(settings=settings, engine=engine, vault=vault, clock=clock, nudges=nudges), listening)
+        server.start()
+        log.info("web_started", address=settings.public_url)
+        if not signals.wait(asked_to_stop, while_=server.is_alive):
+            raise ServerError("The web server ended; the log says why.")
+        server.stop()
+        engine.dispose()
+    log.info("web_stopped")
 
 
 def _calm(

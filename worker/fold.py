@@ -111,7 +111,7 @@ def live(changes: Changes, mail: Mail, event: LifecycleEvent, now: datetime, pol
     if decision.authorization is not None and decision.authorization is not known:
         changes.after[mail.key] = decision.authorization
         changes.touched.add(mail.key)
-    if decision.outcome is not Outcome.PARKED:
+    if decision.outcome is not Outcome.PARKED or isinstance(event, AdStarted):
         gather_facts(changes, mail, event)
     return finish(changes, mail, decision.outcome, decision.reason, before=known, note=warning_of(event, policy))
 

@@ -30,13 +30,12 @@ log = structlog.get_logger()
 # A nudge that met a closed door comes back a few times; after that the `rescue` sweep sends a new one.
 RETRIES, RETRY_DELAY_MS = 5, 1_000
 PAYMENTS = ("done", "failed", "waiting", "uncertain", "cancelled", "postponed")
-STANDARD_PERIODS = (7, 30, 60, 365)
 
 
 def policy_of(settings: Settings) -> Policy:
     """The part of the settings that decisions depend on."""
     return Policy(
-        offered_days=(*STANDARD_PERIODS, 180) if settings.offer_180_days else STANDARD_PERIODS,
+        offered_days=settings.offered_days,
         lapse_after=timedelta(days=settings.lapse_after_days),
         minimum_daily_budget=settings.minimum_daily_budget,
     )
