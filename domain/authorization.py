@@ -88,6 +88,7 @@ class Authorization:
     requested_at: datetime | None = None
     starts_at: datetime | None = None
     expires_at: datetime | None = None
+    ladder_from: datetime | None = None
     period_source: str | None = None
     revoked_at: datetime | None = None
     declined_at: datetime | None = None
@@ -109,6 +110,11 @@ class Authorization:
     def was_declined(self) -> bool:
         """Whether a declined request alone ended it: no withdrawal has been heard of since."""
         return self.state_reason == Reason.DECLINED and self.revoked_at == self.state_since
+
+    @property
+    def ladder_begins_at(self) -> datetime | None:
+        """What the length of the present ladder is counted from: the grant, or its last extension."""
+        return self.ladder_from or self.starts_at
 
     def delivers_at(self, at: datetime) -> bool:
         """Whether any ad delivers at `at`."""

@@ -90,7 +90,9 @@ def learn_period(known: Authorization, event: CodeGranted | PeriodExtended) -> A
         starts_at=begin_of(event) if is_grant else known.starts_at,
         expires_at=event.expires_at,
         period_source="code.granted" if is_grant else "authorization.extended",
-        rung=0,
+        # An extension opens a ladder of its own: who has just extended by a week is not asked as if that were the end of a year.
+        ladder_from=event.starts_at if isinstance(event, CodeGranted) else event.at,
+        rung=known.rung if event.expires_at == known.expires_at else 0,
         declined_at=known.declined_at if known.declined_at is not None and known.declined_at > event.at else None,
     )
 

@@ -86,9 +86,9 @@ class AskDue:
     days: int
 
 
-def law_of(starts_at: datetime, ends_at: datetime) -> Law:
+def law_of(begins_at: datetime, ends_at: datetime) -> Law:
     """The row for a period: the longest one that the period fills, give or take a day."""
-    days = (ends_at - starts_at).days + 1
+    days = (ends_at - begins_at).days + 1
     return next((row for row in reversed(LAWS) if row.days <= days), LAWS[0])
 
 
@@ -111,6 +111,9 @@ def plan_before_the_end(authorization: Authorization, now: datetime) -> Plan:
     ends_at = authorization.expires_at
     if ends_at is None:
         return Plan(why=Reason.NO_END_DATE)
+    if ends_at <= now:
+        # Over, and about to be told so: the asks before the end are past, and those after it wait for `expired`.
+        return Plan(action=Action.EXPIRE, at=ends_at, why=Reason.PERIOD_ENDED)
     if objection := objection_to_asking(authorization, ends_at):
         return Plan(action=Action.EXPIRE, at=ends_at, why=objection)
     rung = next_rung(authorization, now)
@@ -180,11 +183,11 @@ def next_rung(authorization: Authorization, now: datetime) -> Rung | None:
 
 def rungs_left(authorization: Authorization) -> list[Rung]:
     """The rungs not used yet on this side of the period's end."""
-    starts_at, ends_at = authorization.starts_at, authorization.expires_at
-    if starts_at is None or ends_at is None:
+    begins_at, ends_at = authorization.ladder_begins_at, authorization.expires_at
+    if begins_at is None or ends_at is None:
         return []
     after_end = authorization.state is State.EXPIRED
-    row, share = law_of(starts_at, ends_at), jitter_share(authorization.key, ends_at)
+    row, share = law_of(begins_at, ends_at), jitter_share(authorization.key, ends_at)
     return [
         Rung(number=number, at=ends_at - before + most_jitter(row, before) * share)
         for number, before in enumerate(row.rungs)
@@ -209,6 +212,8 @@ def ask_due(authorization: Authorization, *, now: datetime, policy: Policy) -> A
     upcoming = authorization.plan
     if upcoming.action is not Action.ASK or upcoming.at is None or upcoming.at > now:
         return None
+    if authorization.is_running and authorization.expires_at is not None and authorization.expires_at <= now:
+        return None
     rung = next_rung(authorization, now)
     if rung is None or authorization.expires_at is None:
         return None
@@ -219,10 +224,10 @@ def ask_due(authorization: Authorization, *, now: datetime, policy: Policy) -> A
 
 def urgency_of(authorization: Authorization, now: datetime) -> Urgency:
     """How near the end of its period an authorization is at `now`."""
-    starts_at, ends_at = authorization.starts_at, authorization.expires_at
-    if starts_at is None or ends_at is None:
+    begins_at, ends_at = authorization.ladder_begins_at, authorization.expires_at
+    if begins_at is None or ends_at is None:
         return Urgency.WINDOW
-    row, left = law_of(starts_at, ends_at), ends_at - now
+    row, left = law_of(begins_at, ends_at), ends_at - now
     if left <= NOTHING:
         return Urgency.AFTER_END
     if left <= row.last_resort:

@@ -26,12 +26,20 @@ LARGEST_SKEW = timedelta(seconds=2)
 # A sweep may be late by a restart or a change of leader before it is a reason to get up.
 LATE_AFTER_SWEEPS, LATE_AT_LEAST = 6, timedelta(minutes=2)
 START = "start `everspark up` (or `everspark scheduler`)"
-COUNTS = """
-SELECT (SELECT count(*) FROM pending WHERE status = 'quarantined'),
-       (SELECT count(*) FROM pending WHERE status = 'parked'),
-       (SELECT count(*) FROM outbox WHERE status = 'failed'),
-       (SELECT count(*) FROM outbox WHERE status = 'uncertain')
+# A message that failed longer ago is history: nothing can be done about it that would make it well again.
+RECENT = timedelta(days=7)
+EVENTS = """
+SELECT count(*) FILTER (WHERE status = 'quarantined'), count(*) FILTER (WHERE status = 'parked')
+FROM pending WHERE status IN ('quarantined', 'parked')
 """
+MESSAGES = """
+SELECT count(*) FILTER (WHERE status = 'failed' AND settled_at > %(since)s),
+       count(*) FILTER (WHERE status = 'uncertain' AND settled_at > %(since)s),
+       count(*) FILTER (WHERE settled_at <= %(since)s)
+FROM outbox WHERE status IN ('failed', 'uncertain')
+"""
+FAILED = "the failed rows' last_error says why; mend that, and the next ask is sent"
+UNCERTAIN = "an uncertain message may have arrived and is never sent again by itself: ask the creator"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,7 +107,7 @@ def _in_the_database(engine: Engine, settings: Settings) -> list[Finding]:
         return [*findings, Finding(name="migrations", ok=False, detail="not at this version's schema", remedy=remedy)]
     findings.append(Finding(name="migrations", ok=True, detail="current"))
     with hot(engine) as connection:
-        return [*findings, *_sweeps(connection, settings, before), *_waiting(connection)]
+        return [*findings, *_sweeps(connection, settings, before), _events(connection), _outbox(connection, before)]
 
 
 def _skew(skew: timedelta) -> Finding:
@@ -140,22 +148,25 @@ def _sweeps(connection: psycopg.Connection[Any], settings: Settings, now: dateti
     return [*findings, Finding(name="vows", ok=not broken, detail=detail, remedy=remedy)]
 
 
-def _waiting(connection: psycopg.Connection[Any]) -> list[Finding]:
-    quarantined, parked, failed, uncertain = connection.execute(COUNTS).fetchall()[0]
-    return [
-        Finding(
-            name="events",
-            ok=not quarantined,
-            detail=f"{quarantined} quarantined, {parked} parked",
-            remedy="`everspark events list --status quarantined`, then `events replay`" if quarantined else "",
-        ),
-        Finding(
-            name="outbox",
-            ok=not failed,
-            detail=f"{failed} failed, {uncertain} uncertain",
-            remedy="look into the log: outbox rows say why" if failed else "",
-        ),
-    ]
+def _events(connection: psycopg.Connection[Any]) -> Finding:
+    quarantined, parked = connection.execute(EVENTS).fetchall()[0]
+    return Finding(
+        name="events",
+        ok=not quarantined,
+        detail=f"{quarantined} quarantined, {parked} parked",
+        remedy="`everspark events list --status quarantined`, then `events replay`" if quarantined else "",
+    )
+
+
+def _outbox(connection: psycopg.Connection[Any], now: datetime) -> Finding:
+    failed, uncertain, older = connection.execute(MESSAGES, {"since": now - RECENT}).fetchall()[0]
+    remedies = [remedy for count, remedy in ((failed, FAILED), (uncertain, UNCERTAIN)) if count]
+    return Finding(
+        name="outbox",
+        ok=not remedies,
+        detail=f"{failed} failed, {uncertain} uncertain in the last {RECENT.days} days; {older} older",
+        remedy="; ".join(remedies),
+    )
 
 
 def _redis(settings: Settings) -> Finding:

@@ -19,7 +19,7 @@ from domain.events import Ad, Condition, Creator, Route
 
 LOAD = """
 SELECT key, route, state, state_reason, state_since, condition, condition_at, days, needed_until, contract_ends_at,
-    reference, item_url, requested_at, starts_at, expires_at, period_source, revoked_at, declined_at, rung,
+    reference, item_url, requested_at, starts_at, expires_at, ladder_from, period_source, revoked_at, declined_at, rung,
     next_action, next_action_at, why
 FROM authorizations WHERE key = ANY(%s)
 """
@@ -59,10 +59,9 @@ def authorization_of(row: tuple[Any, ...], flights: Mapping[str, Flight]) -> Aut
     (key, route, state, state_reason, state_since, condition, condition_at, days, needed_until, contract_ends_at) = row[
         :10
     ]
-    (reference, item_url, requested_at, starts_at, expires_at, period_source, revoked_at, declined_at, rung) = row[
-        10:19
-    ]
-    (next_action, next_action_at, why) = row[19:]
+    (reference, item_url, requested_at, starts_at, expires_at, ladder_from) = row[10:16]
+    (period_source, revoked_at, declined_at, rung) = row[16:20]
+    (next_action, next_action_at, why) = row[20:]
     return Authorization(
         key=key,
         route=Route(route),
@@ -79,6 +78,7 @@ def authorization_of(row: tuple[Any, ...], flights: Mapping[str, Flight]) -> Aut
         requested_at=requested_at,
         starts_at=starts_at,
         expires_at=expires_at,
+        ladder_from=ladder_from,
         period_source=period_source,
         revoked_at=revoked_at,
         declined_at=declined_at,
@@ -116,26 +116,27 @@ def save_creators(connection: psycopg.Connection[Any], creators: Mapping[str, tu
 SAVE = """
 INSERT INTO authorizations AS known (
     key, advertiser_id, item_id, account_handle, route, state, state_reason, state_since, condition, condition_at, days,
-    needed_until, contract_ends_at, reference, item_url, requested_at, starts_at, expires_at, period_source, revoked_at,
-    declined_at, rung, next_action, next_action_at, why, creator_id, created_at, updated_at
+    needed_until, contract_ends_at, reference, item_url, requested_at, starts_at, expires_at, ladder_from, period_source,
+    revoked_at, declined_at, rung, next_action, next_action_at, why, creator_id, created_at, updated_at
 )
 SELECT key, split_part(key, '/', 1), CASE WHEN key LIKE '%%/@%%' THEN NULL ELSE split_part(key, '/', 2) END,
     CASE WHEN key LIKE '%%/@%%' THEN substr(split_part(key, '/', 2), 2) END, route, state, state_reason, state_since,
     condition, condition_at, days, needed_until, contract_ends_at, reference, item_url, requested_at, starts_at,
-    expires_at, period_source, revoked_at, declined_at, rung, plan ->> 'action', (plan ->> 'at')::timestamptz,
+    expires_at, ladder_from, period_source, revoked_at, declined_at, rung, plan ->> 'action', (plan ->> 'at')::timestamptz,
     plan ->> 'why', (SELECT id FROM creators WHERE handle = %s::jsonb ->> key), %s, %s
 FROM json_to_recordset(%s) AS t (
     key text, route text, state text, state_reason text, state_since timestamptz, condition text,
     condition_at timestamptz, days int4, needed_until timestamptz, contract_ends_at timestamptz, reference text,
-    item_url text, requested_at timestamptz, starts_at timestamptz, expires_at timestamptz, period_source text,
-    revoked_at timestamptz, declined_at timestamptz, rung int2, plan json
+    item_url text, requested_at timestamptz, starts_at timestamptz, expires_at timestamptz, ladder_from timestamptz,
+    period_source text, revoked_at timestamptz, declined_at timestamptz, rung int2, plan json
 )
 ON CONFLICT (key) DO UPDATE SET
     route = excluded.route, state = excluded.state, state_reason = excluded.state_reason,
     state_since = excluded.state_since, condition = excluded.condition, condition_at = excluded.condition_at,
     days = excluded.days, needed_until = excluded.needed_until, contract_ends_at = excluded.contract_ends_at,
     reference = excluded.reference, item_url = excluded.item_url, requested_at = excluded.requested_at,
-    starts_at = excluded.starts_at, expires_at = excluded.expires_at, period_source = excluded.period_source,
+    starts_at = excluded.starts_at, expires_at = excluded.expires_at, ladder_from = excluded.ladder_from,
+    period_source = excluded.period_source,
     revoked_at = excluded.revoked_at, declined_at = excluded.declined_at, rung = excluded.rung,
     next_action = excluded.next_action, next_action_at = excluded.next_action_at, why = excluded.why,
     creator_id = coalesce(excluded.creator_id, known.creator_id), updated_at = excluded.updated_at,

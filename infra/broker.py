@@ -38,9 +38,12 @@ class BellConsumer(_RedisConsumer):
 
     def __next__(self) -> dramatiq.MessageProxy | None:
         """The next message; None after a wait in vain."""
-        message: dramatiq.MessageProxy | None = super().__next__()  # type: ignore[no-untyped-call]
-        if message is None and self.outstanding_message_count == 0:
-            self.broker.wait_for_bell(self.queue_name)
+        try:
+            message: dramatiq.MessageProxy | None = super().__next__()  # type: ignore[no-untyped-call]
+            if message is None and self.outstanding_message_count < self.prefetch:
+                self.broker.wait_for_bell(self.queue_name)
+        except redis.TimeoutError as error:
+            raise ConnectionClosed(error) from None  # type: ignore[no-untyped-call]
         return message
 
 

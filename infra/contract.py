@@ -109,6 +109,12 @@ def in_range(instant: datetime, field: str) -> datetime:
 
 
 def _check_request(data: AuthorizationRequested, offered_days: Sequence[int]) -> None:
+    if data.route is None and data.account is None:
+        raise Unreadable("$.route", "This field is missing.", remedy_for("route"))
+    if data.route == "code" and data.account is not None:
+        # A code stands for one post and has an end; access to an account has neither.
+        remedy = 'Send "account" or leave it out; for a code send "post": {"item_id"} in place of the account.'
+        raise Unreadable("$.route", "An account is not authorized by a code.", remedy)
     needs_creator = data.route == "code"
     offered = ", ".join(map(str, offered_days))
     if data.days is None and needs_creator:
@@ -169,7 +175,8 @@ def event_of(type: str, data: bytes, occurred_at: datetime) -> events.Event:  # 
 def _request(data: AuthorizationRequested, at: datetime) -> events.AuthorizationRequested:
     return events.AuthorizationRequested(
         at=at,
-        route=events.Route(data.route),
+        # Without a route only requests for an account pass `check`.
+        route=events.Route(data.route or "account"),
         days=data.days,
         needed_until=_utc(data.needed_until),
         contract_ends_at=_utc(data.contract_ends_at),

@@ -28,7 +28,15 @@ MEDIA_TYPES = (JSON, CLOUDEVENT, CLOUDEVENTS, NDJSON)
 ATTRIBUTES = ("specversion", "id", "source", "type", "time")
 # Graphic ASCII, no `#`: an identity is logged and shown, and so must not be able to hold a Spark code.
 IDENTITY = re.compile(r"[!\"$-~]{1,256}")
-IDENTITY_REMEDY = "Send 1 to 256 visible ASCII characters without # and spaces."
+IDENTITY_REMEDY = (
+    "Send 1 to 256 visible ASCII characters without # and spaces, and nothing that looks like a Spark code."
+)
+# Also percent-encoded, once or more often; and without its #, when the strict shape gives it away.
+CODE_SHAPED = re.compile(
+    r"(?:#|%(?:25)*23)[A-Za-z0-9+/_%-]{30,}={0,2}"
+    r"|(?:(?<![A-Za-z0-9+/])|(?<=%[0-9A-Fa-f]{2}))"
+    r"(?:[A-Za-z0-9+/]|%(?:25)*2[BbFf]){63}(?:=|%(?:25)*3[Dd])"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +48,14 @@ class Envelope:
     occurred_at: datetime
     data: bytes
     place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """When a delivery came, and the latest instant that one of its events may claim."""
+
+    at: datetime
+    latest: datetime
 
 
 class Plain(msgspec.Struct):
@@ -117,21 +133,27 @@ def is_batch(kind: str) -> bool:
     return kind in (CLOUDEVENTS, NDJSON)
 
 
-def read(body: bytes, kind: str, headers: Mapping[str, str], *, now: datetime, most: int) -> list[Envelope]:
-    """The events of an unpacked body of media type `kind`. Raises Unreadable: for one event, the whole delivery."""
+def read(
+    body: bytes, kind: str, headers: Mapping[str, str], *, now: datetime, latest: datetime, most: int
+) -> list[Envelope]:
+    """The events of an unpacked body of media type `kind`. Raises Unreadable: for one event, the whole delivery.
+
+    No event may have happened after `latest`, a little after `now`: what came before it would be out of date until then.
+    """
+    arrival = Arrival(now, latest)
     match kind:
         case "application/cloudevents+json":
-            return [_cloud(body, "$", now)]
+            return [_cloud(body, "$", arrival)]
         case "application/cloudevents-batch+json":
             parts = _decoded(LIST, body, "$")
-            return [_cloud(bytes(part), f"$[{n}]", now) for n, part in enumerate(_at_most(parts, most))]
+            return [_cloud(bytes(part), f"$[{n}]", arrival) for n, part in enumerate(_at_most(parts, most))]
         case "application/x-ndjson":
             lines = [(n, line) for n, line in enumerate(body.split(b"\n"), start=1) if line.strip()]
-            return [_line(line, n, headers.get("webhook-id"), now) for n, line in _at_most(lines, most)]
+            return [_line(line, n, headers.get("webhook-id"), arrival) for n, line in _at_most(lines, most)]
         case _ if "ce-specversion" in headers or "ce-id" in headers:
-            return [_binary(body, headers, now)]
+            return [_binary(body, headers, arrival)]
         case _:
-            return [_plain(body, headers.get("webhook-id"), "$")]
+            return [_plain(body, headers.get("webhook-id"), arrival)]
 
 
 def _at_most(parts: list[T], most: int) -> list[T]:
@@ -140,20 +162,20 @@ def _at_most(parts: list[T], most: int) -> list[T]:
     return parts
 
 
-def _plain(body: bytes, event_id: str | None, place: str) -> Envelope:
-    event = _decoded(PLAIN, body, place)
+def _plain(body: bytes, event_id: str | None, arrival: Arrival) -> Envelope:
+    event = _decoded(PLAIN, body, "$")
     # The header survives retries and is signed; the body's own id is for lines, and for senders that do not sign.
     identity = _identity(event_id or event.id, "webhook-id")
-    return Envelope(identity, event.type, _instant(event.timestamp, f"{place}.timestamp"), bytes(event.data), place)
+    return Envelope(identity, event.type, _instant(event.timestamp, "$.timestamp", arrival), bytes(event.data), "$")
 
 
-def _line(line: bytes, number: int, delivery: str | None, now: datetime) -> Envelope:
+def _line(line: bytes, number: int, delivery: str | None, arrival: Arrival) -> Envelope:
     place = f"$[{number}]"
     if _is_cloud(line):
-        return _cloud(line, place, now)
+        return _cloud(line, place, arrival)
     event = _decoded(PLAIN, line, place)
     own = event.id or (f"{delivery}/{number}" if delivery else None)
-    occurred_at = _instant(event.timestamp, f"{place}.timestamp")
+    occurred_at = _instant(event.timestamp, f"{place}.timestamp", arrival)
     return Envelope(_identity(own, f"{place}.id"), event.type, occurred_at, bytes(event.data), place)
 
 
@@ -161,18 +183,18 @@ def _is_cloud(line: bytes) -> bool:
     return b'"specversion"' in line and _decoded(VERSION, line, "$").specversion is not None
 
 
-def _cloud(body: bytes, place: str, now: datetime) -> Envelope:
+def _cloud(body: bytes, place: str, arrival: Arrival) -> Envelope:
     event = _decoded(CLOUD, body, place)
     if event.specversion != "1.0":
         raise Unreadable(f"{place}.specversion", "Only CloudEvents 1.0 can be read.", 'Send "1.0".', status=MALFORMED)
     source, own = _identity(event.source, f"{place}.source"), _identity(event.id, f"{place}.id")
     if not event.data:
         raise Unreadable(f"{place}.data", "This field is missing.", "Send the data as JSON, not as data_base64.")
-    occurred_at = _instant(event.time, f"{place}.time") if event.time else now
+    occurred_at = _instant(event.time, f"{place}.time", arrival) if event.time else arrival.at
     return Envelope(f"{source} {own}", event.type, occurred_at, bytes(event.data), place)
 
 
-def _binary(body: bytes, headers: Mapping[str, str], now: datetime) -> Envelope:
+def _binary(body: bytes, headers: Mapping[str, str], arrival: Arrival) -> Envelope:
     """The attributes are headers, percent-encoded as the HTTP binding of CloudEvents says; the body is the data."""
     attributes = {name: unquote(headers[f"ce-{name}"]) for name in ATTRIBUTES if f"ce-{name}" in headers}
     try:
@@ -184,7 +206,7 @@ def _binary(body: bytes, headers: Mapping[str, str], now: datetime) -> Envelope:
     if event.specversion != "1.0":
         raise Unreadable("ce-specversion", "Only CloudEvents 1.0 can be read.", "Send 1.0.", status=MALFORMED)
     source, own = _identity(event.source, "ce-source"), _identity(event.id, "ce-id")
-    occurred_at = _instant(event.time, "ce-time") if event.time else now
+    occurred_at = _instant(event.time, "ce-time", arrival) if event.time else arrival.at
     return Envelope(f"{source} {own}", event.type, occurred_at, body, "")
 
 
@@ -196,13 +218,16 @@ def _decoded(decoder: msgspec.json.Decoder[T], body: bytes, place: str) -> T:
 
 
 def _identity(text: str | None, field: str) -> str:
-    if text is None or not IDENTITY.fullmatch(text):
+    if text is None or not IDENTITY.fullmatch(text) or CODE_SHAPED.search(text):
         problem = "The event has no id." if not text else "This cannot be an id."
         raise Unreadable(field, problem, IDENTITY_REMEDY, status=MALFORMED)
     return text
 
 
-def _instant(instant: datetime, field: str) -> datetime:
+def _instant(instant: datetime, field: str, arrival: Arrival) -> datetime:
     if instant.tzinfo is None:
         raise Unreadable(field, "This instant has no time zone.", INSTANT, status=MALFORMED)
+    if in_range(instant, field) > arrival.latest:
+        remedy = "Send when it happened, of a clock that is right; see docs/events.md."
+        raise Unreadable(field, "This instant has not come yet.", remedy)
     return in_range(instant, field)

@@ -8,9 +8,10 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from infra.contract import in_range
 from infra.inbox import Letter
@@ -38,7 +39,7 @@ class Subscription(msgspec.Struct):
     """A Business API subscription: `object` says of what, `entry` what it is about."""
 
     request_id: str
-    object: int
+    object: Annotated[int, Meta(ge=0, lt=2**31)]
     time: int
     entry: msgspec.Raw = msgspec.Raw(b"[]")
 
@@ -104,8 +105,8 @@ def _word(text: str, field: str) -> str:
 
 
 def _instant(number: int, field: str) -> datetime:
-    seconds = number / 1000 if number >= MILLISECONDS_FROM else number
     try:
+        seconds = number / 1000 if number >= MILLISECONDS_FROM else number
         instant = datetime.fromtimestamp(seconds, UTC)
     except (OverflowError, ValueError, OSError):
         raise Unreadable(field, "This is not an instant.", SECONDS) from None

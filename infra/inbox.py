@@ -17,7 +17,7 @@ import msgspec
 import psycopg
 
 # Few enough that a busy one holds a large batch, enough for all the workers that one database can serve.
-MAILBOXES = 8
+MAILBOXES = 4
 
 # Retries of an event that raised, with the running total: a deadlock or a restart of the database is over in seconds,
 # a deployment in minutes; what still raises then is a bug and wants a person.
@@ -75,7 +75,7 @@ class Handled:
 
 
 def mailbox_of(key: str) -> int:
-    """The mailbox of an authorization's key, 0 to 7: events of one authorization always meet in the same one."""
+    """The mailbox of an authorization's key, 0 to 3: events of one authorization always meet in the same one."""
     return hashlib.blake2b(key.encode(), digest_size=1).digest()[0] % MAILBOXES
 
 
@@ -142,19 +142,21 @@ def receipts(letters: Sequence[Letter], stored: Iterable[tuple[str, str]]) -> li
 
 LOCK = "SELECT pg_advisory_xact_lock(%s, %s)"
 LOCK_CLASS = 7401
-TAKE = """
+# `convert_to`, since a cast from text to bytea would read the backslashes of JSON as its own.
+MAIL = "inbox.seq, sender, type, inbox.key, mailbox, occurred_at, convert_to(data::text, 'UTF8'), sealed, attempts"
+TAKE = f"""
 WITH chosen AS (
     SELECT seq FROM pending
     WHERE status = 'ready' AND mailbox = %s AND (try_at IS NULL OR try_at <= %s) ORDER BY seq LIMIT %s
 ), gone AS (
-    DELETE FROM pending USING chosen WHERE pending.seq = chosen.seq RETURNING pending.seq, pending.attempts, pending.key
-), woken AS (
-    DELETE FROM pending WHERE status = 'early' AND key IN (SELECT key FROM gone) RETURNING seq, attempts, key
+    DELETE FROM pending USING chosen WHERE pending.seq = chosen.seq RETURNING pending.seq, pending.attempts
 )
-SELECT inbox.seq, sender, type, inbox.key, mailbox, occurred_at, data::text::bytea, sealed, attempts
-FROM (SELECT * FROM gone UNION ALL SELECT * FROM woken) taken JOIN inbox USING (seq) ORDER BY inbox.seq
+SELECT {MAIL} FROM gone JOIN inbox USING (seq) ORDER BY inbox.seq
 """
-"""Takes what is ready and, with it, the early events of the same authorizations: their time may have come."""
+WAKE = f"""
+WITH gone AS (DELETE FROM pending WHERE status = 'early' AND key = ANY(%s) RETURNING seq, attempts)
+SELECT {MAIL} FROM gone JOIN inbox USING (seq) ORDER BY inbox.seq
+"""
 
 
 def take(connection: psycopg.Connection[Any], mailbox: int, *, now: datetime, limit: int = 500) -> list[Mail]:
@@ -167,6 +169,11 @@ def take(connection: psycopg.Connection[Any], mailbox: int, *, now: datetime, li
         connection.execute(LOCK, [LOCK_CLASS, mailbox], prepare=True)
         cursor = connection.execute(TAKE, [mailbox, now, limit], prepare=True)
     return [Mail(*row) for row in cursor.fetchall()]
+
+
+def wake(connection: psycopg.Connection[Any], keys: Sequence[str]) -> list[Mail]:
+    """Takes the early events of authorizations that have changed: their time may have come. `take` holds their lock."""
+    return [Mail(*row) for row in connection.execute(WAKE, [list(keys)], prepare=True).fetchall()] if keys else []
 
 
 SETTLE = """

@@ -13,14 +13,13 @@ import msgspec
 
 from domain import spark_code
 from infra.contract import PRIVATE_TYPES, check, key_of
-from infra.envelopes import Envelope
+from infra.envelopes import CODE_SHAPED, Envelope
 from infra.inbox import Letter
 from infra.public_types import PUBLIC_TYPES, Subject
 from infra.unreadable import INVALID, Unreadable, from_msgspec
 from infra.vault import Vault
 
 REMOVED = "[Spark code removed]"
-CODE_SHAPED = re.compile(r"(?:#|%23)[A-Za-z0-9+/_%-]{30,}={0,2}|(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{63}=")
 # Raw JSON without any of these holds neither a code nor an escape that could hide one: it is kept as it came.
 SUSPICIOUS = re.compile(rb"[\\#=]|%[23]")
 

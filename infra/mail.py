@@ -45,9 +45,12 @@ class TryLater:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Unknown:
-    """Sent to the last byte, and the answer was lost: nobody can tell whether it arrives."""
+    """Sent to the last byte, and the answer was lost: nobody can tell whether it arrives. `server_is_away`: it did not
+    come in time, so the next message would wait as long.
+    """
 
     reason: str
+    server_is_away: bool = False
 
 
 Outcome = Sent | Refused | TryLater | Unknown
@@ -188,18 +191,29 @@ def _hand_over(connection: smtplib.SMTP, sender: Address, recipient: Address, co
             return refusal
         connection.send(_dot_stuffed(content))
     except (OSError, smtplib.SMTPException) as error:
-        return TryLater(reason=f"the connection was lost before the message was complete ({type(error).__name__})")
+        return TryLater(
+            reason=f"the connection was lost before the message was complete ({type(error).__name__})",
+            server_is_away=_was_slow(error),
+        )
     try:
         connection.send(b".\r\n")
         code, reply = connection.getreply()
     except (OSError, smtplib.SMTPException) as error:
-        return Unknown(reason=f"the answer to the complete message was lost ({type(error).__name__})")
+        return Unknown(
+            reason=f"the answer to the complete message was lost ({type(error).__name__})",
+            server_is_away=_was_slow(error),
+        )
     _part(connection)
     if _OK <= code < _GO_AHEAD:
         return Sent()
     return _refusal(code, reply) or Unknown(
         reason=f"the answer to the complete message is no SMTP: {_said(code, reply)}"
     )
+
+
+def _was_slow(error: Exception) -> bool:
+    """Whether it is a time-out, which smtplib raises as SMTPServerDisconnected with the true error behind it."""
+    return isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError)
 
 
 def _envelope(connection: smtplib.SMTP, sender: Address, recipient: Address) -> Refused | TryLater | None:

@@ -125,11 +125,11 @@ GAUGES: tuple[tuple[str, str, str | None, str, tuple[str, ...]], ...] = (
     ),
     (
         "everspark_inbox_oldest_seconds",
-        "Age of the oldest event that is ready and not handled; 0 when there is none.",
+        "Age of the oldest event that is ready, not handled and was never tried; 0 when there is none.",
         None,
         (
             "SELECT NULL, coalesce(extract(epoch FROM :now - (SELECT received_at FROM inbox WHERE seq ="
-            " (SELECT min(seq) FROM pending WHERE status = 'ready'))), 0)"
+            " (SELECT min(seq) FROM pending WHERE status = 'ready' AND try_at IS NULL))), 0)"
         ),
         (),
     ),

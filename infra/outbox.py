@@ -4,15 +4,19 @@ have happened is `uncertain` and is never paid again by itself.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import psycopg
 from psycopg.rows import class_row
+from sqlalchemy import Engine
+from sqlalchemy.pool import PoolProxiedConnection
 
 ASK_MAIL = "ask.mail"
+# What somebody can pay today. Rows of the kind `code.check` are left as they were written, waiting for a TikTok client.
 PAYABLE = (ASK_MAIL,)
 
 # The wait before each further try.       in all   why
@@ -28,10 +32,12 @@ RETRIES: tuple[timedelta, ...] = (
     ),  #           41 h 21 min   a daily limit; later than this the next rung of the ladder asks anyway
 )
 HOLD = timedelta(minutes=1)  # how soon a row that waits for a setting or an address is looked at again
-FAR_HOLD = timedelta(hours=1)  # rows that nothing can pay yet need no look every minute
+MOST_HELD = 500  # rows put off in one call; what is left is due still and has its turn in the next
 ABANDONED_AFTER = timedelta(minutes=5)  # longer than one message can take: see mail.TIMEOUT
 
-WAITING_FOR_TIKTOK = "waiting for TikTok"
+# Any constant will do that no other lock of one number has (see database.MIGRATION_LOCK).
+PAYER_LOCK = 7_300_201
+
 POWER_CUT = (
     "the process stopped between sending and noting it: it may have been sent, so it is not sent again by itself"
 )
@@ -61,6 +67,39 @@ class Held:
     id: int
     key: str
     ask_id: int | None
+
+
+@contextmanager
+def sole_payer(engine: Engine) -> Iterator[bool]:
+    """Whether the caller is the only payer of all processes, as long as the block lasts. The lock is the session's, on a
+    connection of its own: a killed process gives it back by dying. It spares threads; what keeps a message from being
+    sent twice is the claim.
+    """
+    pooled = engine.raw_connection()
+    try:
+        is_sole = _ask_lock(pooled, "SELECT pg_try_advisory_lock(%s)")
+        try:
+            yield is_sole
+        finally:
+            if is_sole:
+                _give_back(pooled)
+    finally:
+        pooled.close()
+
+
+def _give_back(pooled: PoolProxiedConnection) -> None:
+    """Never hides the error that ended the payer; a session that cannot unlock is ended, and its lock with it."""
+    try:
+        _ask_lock(pooled, "SELECT pg_advisory_unlock(%s)")
+    except psycopg.Error:
+        pooled.invalidate()
+
+
+def _ask_lock(pooled: PoolProxiedConnection, query: str) -> bool:
+    connection = cast("psycopg.Connection[Any]", pooled.driver_connection)
+    # Its own short transaction: one left open for minutes would be ended by the server (database.SESSION_OPTIONS).
+    with connection.transaction():
+        return bool(connection.execute(query, [PAYER_LOCK]).fetchall()[0][0])
 
 
 _CLAIM = """
@@ -117,17 +156,30 @@ def wait(connection: psycopg.Connection[Any], debt: Debt, remedy: str, *, now: d
     return debt.last_error != remedy
 
 
+_HOLD = """
+WITH due AS MATERIALIZED (
+    SELECT id, last_error FROM outbox
+    WHERE status = 'owed' AND due_at <= %(now)s AND kind = ANY(%(kinds)s)
+    ORDER BY due_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED),
+held AS (
+    UPDATE outbox o SET due_at = %(due_at)s, last_error = %(remedy)s FROM due WHERE o.id = due.id
+    RETURNING o.id, o.key, o.ask_id, due.last_error AS before)
+SELECT id, key, ask_id FROM held WHERE before IS DISTINCT FROM %(remedy)s ORDER BY id
+"""
+
+
 def hold(
-    connection: psycopg.Connection[Any], remedy: str, *, now: datetime, kinds: Sequence[str] = PAYABLE
+    connection: psycopg.Connection[Any],
+    remedy: str,
+    *,
+    now: datetime,
+    kinds: Sequence[str] = PAYABLE,
+    limit: int = MOST_HELD,
 ) -> list[Held]:
-    """Puts off every due row of these kinds without claiming it; returns those that newly wait for this."""
-    return _put_off(connection, "kind = ANY(%(kinds)s)", {"kinds": list(kinds), "remedy": remedy}, now, HOLD)
-
-
-def hold_unpayable(connection: psycopg.Connection[Any], *, now: datetime) -> list[Held]:
-    """Kinds that only the TikTok client will pay (`code.check`): they stay owed and say what they wait for."""
-    values = {"kinds": list(PAYABLE), "remedy": WAITING_FOR_TIKTOK}
-    return _put_off(connection, "kind <> ALL(%(kinds)s)", values, now, FAR_HOLD)
+    """Puts off up to `limit` due rows of these kinds without claiming them; returns those that newly wait for this."""
+    values = {"kinds": list(kinds), "remedy": remedy, "now": now, "due_at": now + HOLD, "limit": limit}
+    with connection.cursor(row_factory=class_row(Held)) as cursor:
+        return cursor.execute(_HOLD, values).fetchall()
 
 
 def abandoned(connection: psycopg.Connection[Any], *, now: datetime) -> list[Held]:
@@ -138,21 +190,6 @@ def abandoned(connection: psycopg.Connection[Any], *, now: datetime) -> list[Hel
     values = {"now": now, "reason": POWER_CUT, "before": now - ABANDONED_AFTER}
     with connection.cursor(row_factory=class_row(Held)) as cursor:
         return cursor.execute(query, values).fetchall()
-
-
-def _put_off(
-    connection: psycopg.Connection[Any], which: str, values: dict[str, Any], now: datetime, span: timedelta
-) -> list[Held]:
-    query = f"""
-        WITH due AS MATERIALIZED (
-            SELECT id, last_error FROM outbox
-            WHERE status = 'owed' AND due_at <= %(now)s AND {which} FOR UPDATE SKIP LOCKED),
-        held AS (
-            UPDATE outbox o SET due_at = %(due_at)s, last_error = %(remedy)s FROM due WHERE o.id = due.id
-            RETURNING o.id, o.key, o.ask_id, due.last_error AS before)
-        SELECT id, key, ask_id FROM held WHERE before IS DISTINCT FROM %(remedy)s ORDER BY id"""
-    with connection.cursor(row_factory=class_row(Held)) as cursor:
-        return cursor.execute(query, {**values, "now": now, "due_at": now + span}).fetchall()
 
 
 # Both also take a row that was meanwhile given up as uncertain: the one who made the call knows better.

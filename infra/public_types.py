@@ -67,7 +67,12 @@ class Ad(msgspec.Struct, frozen=True):
 
 
 class AuthorizationRequested(Subject, frozen=True, kw_only=True):
-    route: Literal["code", "account", "own"]
+    route: (
+        Annotated[
+            Literal["code", "account", "own"], Meta(description="May be left out with an account, and is then account.")
+        ]
+        | None
+    ) = None
     days: int | None = None
     needed_until: Instant | None = None
     contract_ends_at: Instant | None = None

@@ -227,6 +227,7 @@ class AuthorizationRow(SQLModel, table=True):
     requested_at: datetime | None = Field(default=None, sa_column=instant())
     starts_at: datetime | None = Field(default=None, sa_column=instant())
     expires_at: datetime | None = Field(default=None, sa_column=instant())
+    ladder_from: datetime | None = Field(default=None, sa_column=instant())
     period_source: str | None = Field(default=None, sa_column=words())
     revoked_at: datetime | None = Field(default=None, sa_column=instant())
     declined_at: datetime | None = Field(default=None, sa_column=instant())

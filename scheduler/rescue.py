@@ -7,12 +7,14 @@ from datetime import timedelta
 import psycopg
 
 from infra.inbox import MAILBOXES
+from infra.outbox import PAYABLE
 from scheduler.leadership import Turn, as_leader
 
 # An effect whose payer has been silent for so long is looked at again; a payer's own time limit is shorter.
 PAYER_IS_LOST_AFTER = timedelta(minutes=5)
 
-# The oldest ready row of each mailbox stands for all of it: 64 probes of the partial index, however long the backlog.
+# The oldest ready row of each mailbox stands for all of it: one probe of the partial index for each mailbox, however
+# long the backlog.
 NEGLECTED = """
 SELECT boxes.number FROM generate_series(0, %(last)s) AS boxes (number)
 CROSS JOIN LATERAL (
@@ -25,7 +27,7 @@ WHERE oldest.try_at IS NOT NULL OR inbox.received_at <= %(before)s
 """
 UNPAID = """
 SELECT EXISTS (
-    SELECT FROM outbox WHERE status IN ('owed', 'paying') AND due_at <= %(now)s
+    SELECT FROM outbox WHERE status IN ('owed', 'paying') AND due_at <= %(now)s AND kind = ANY(%(kinds)s)
     AND (status = 'owed' OR claimed_at < %(lost)s)
 )
 """
@@ -50,6 +52,6 @@ def neglected_mailboxes(connection: psycopg.Connection, turn: Turn) -> set[int]:
 
 
 def has_unpaid(connection: psycopg.Connection, turn: Turn) -> bool:
-    values = {"now": turn.now, "lost": turn.now - PAYER_IS_LOST_AFTER}
+    values = {"kinds": list(PAYABLE), "now": turn.now, "lost": turn.now - PAYER_IS_LOST_AFTER}
     row = connection.execute(UNPAID, values).fetchone()
     return row is not None and bool(row[0])

@@ -21,7 +21,8 @@ MOST_NAMED = 5
 SLICE = 10_000
 TOUCHED = 5_000
 RECENT = 20_000
-# Sweep, queue and worker need seconds; later than this, something stands still.
+# Sweep, queue and worker need seconds; later than this, something stands still. It is counted from the latest of the due
+# instant, the plan that names it (which may have been written late) and the return of the sweep that looks for it.
 PATIENCE = timedelta(minutes=15)
 log = structlog.get_logger()
 
@@ -32,6 +33,21 @@ LOOKED_AT = f"""
  UNION (SELECT authorization_id FROM history ORDER BY id DESC LIMIT {TOUCHED})) AS looked_at
 JOIN authorizations AS a USING (id)
 """
+
+# A job has been at work since the first ended run after its last silence. Two spans are looked at: what began before
+# them is older than any patience.
+AT_WORK = """
+SELECT job, max(started_at) FROM (
+    SELECT job, started_at, lag(started_at) OVER (PARTITION BY job ORDER BY started_at) AS before
+    FROM (
+        SELECT job, started_at FROM sweeps
+        WHERE job = ANY(%(jobs)s) AND slot >= %(patience)s - %(span)s AND ended_at IS NOT NULL
+        UNION ALL SELECT job, %(now)s FROM unnest(%(jobs)s::text[]) AS job
+    ) AS runs
+) AS gaps
+WHERE before IS NULL OR started_at - before > %(span)s GROUP BY job
+"""
+WATCHED_JOBS = ("expire", "lapse", "remind", "rescue")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,7 +110,8 @@ VOWS = (
         sentence="nothing runs on after its period's end",
         offenders=f"""
         SELECT key FROM authorizations
-        WHERE {RUNNING} AND expires_at IS NOT NULL AND expires_at < %(patience)s ORDER BY expires_at, id
+        WHERE {RUNNING} AND expires_at IS NOT NULL AND expires_at < %(patience)s
+        AND updated_at < %(patience)s AND %(expire)s < %(patience)s ORDER BY expires_at, id
         """,
     ),
     Vow(
@@ -102,7 +119,8 @@ VOWS = (
         sentence="a renewal that is due is asked for",
         offenders="""
         SELECT key FROM authorizations
-        WHERE next_action = 'ask' AND next_action_at < %(patience)s ORDER BY next_action_at, id
+        WHERE next_action = 'ask' AND next_action_at < %(patience)s
+        AND updated_at < %(patience)s AND %(remind)s < %(patience)s ORDER BY next_action_at, id
         """,
     ),
     Vow(
@@ -110,7 +128,8 @@ VOWS = (
         sentence="a request that nobody answered lapses",
         offenders="""
         SELECT key FROM authorizations
-        WHERE next_action = 'lapse' AND next_action_at < %(patience)s ORDER BY next_action_at, id
+        WHERE next_action = 'lapse' AND next_action_at < %(patience)s
+        AND updated_at < %(patience)s AND %(lapse)s < %(patience)s ORDER BY next_action_at, id
         """,
     ),
     Vow(
@@ -139,6 +158,7 @@ VOWS = (
         offenders="""
         SELECT 'effect ' || id FROM outbox
         WHERE status IN ('owed', 'paying') AND status = 'paying' AND due_at < %(patience)s AND claimed_at < %(patience)s
+        AND %(rescue)s < %(patience)s
         """,
     ),
 )
@@ -146,13 +166,22 @@ VOWS = (
 
 def broken(connection: psycopg.Connection, *, now: datetime, slice_begin: int) -> list[Broken]:
     """The vows that do not hold at `now`, each with the first rows that break it."""
-    values = {"now": now, "patience": now - PATIENCE, "slice": slice_begin}
+    values = {"now": now, "patience": now - PATIENCE, "slice": slice_begin} | at_work_since(connection, now)
     verdicts = []
     for vow in VOWS:
         rows = connection.execute(f"{vow.offenders} LIMIT {MOST_NAMED}", values).fetchall()
         if rows:
             verdicts.append(Broken(vow=vow, rows=[str(row[0]) for row in rows]))
     return verdicts
+
+
+def at_work_since(connection: psycopg.Connection, now: datetime) -> dict[str, datetime]:
+    """Since when each watched sweep has come round without a silence longer than PATIENCE; `now` for one that has not.
+
+    Who has just started finds what fell due during the downtime; the first sweeps are about to take it.
+    """
+    values = {"jobs": list(WATCHED_JOBS), "now": now, "patience": now - PATIENCE, "span": PATIENCE}
+    return dict(connection.execute(AT_WORK, values).fetchall())
 
 
 def check(turn: Turn) -> list[Broken]:

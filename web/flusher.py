@@ -6,8 +6,11 @@ No timer: while one commit is under way the next group gathers by itself, so a l
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -26,6 +29,8 @@ ROWS_A_COMMIT = 500
 # Rows waiting for the database before new deliveries are turned away: some seconds of full speed.
 MOST_WAITING = 20_000
 SESSION = "-c timezone=UTC -c statement_timeout=10s"
+# Longer than any commit, shorter than a producer's own patience: what is not committed by then is answered 503.
+PATIENCE_SECONDS = 10.0
 
 
 class Nudging(Protocol):
@@ -60,12 +65,13 @@ class Flusher:
         metrics: Metrics,
         seen: Callable[[set[str]], None],
         most_waiting: int = MOST_WAITING,
+        patience: float = PATIENCE_SECONDS,
     ) -> None:
         self._address = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
         self._clock, self._nudges, self._metrics, self._seen = clock, nudges, metrics, seen
         self._waiting: deque[Delivery] = deque()
         self._rows_waiting = 0
-        self._most_waiting = most_waiting
+        self._most_waiting, self._patience = most_waiting, patience
         self._wake = asyncio.Event()
         self._is_closing = False
         self._connection: psycopg.AsyncConnection[Any] | None = None
@@ -143,21 +149,47 @@ class Flusher:
     async def _store(self, letters: list[Letter]) -> list[Receipt]:
         if not letters:
             return []
-        now = self._clock.now()
+        deadline = asyncio.get_running_loop().time() + self._patience
         if self._connection is not None:
             try:
-                return await inbox.accept_async(self._connection, letters, now=now)
+                return await self._accept(self._connection, letters, deadline)
             except psycopg.OperationalError:
                 # The database was restarted while we were idle, or during the statement: an event is stored once, so
                 # that asking again is safe.
                 await self._disconnect()
-        self._connection = await self._connect()
-        return await inbox.accept_async(self._connection, letters, now=now)
+        async with asyncio.timeout_at(deadline):
+            self._connection = await self._connect()
+        return await self._accept(self._connection, letters, deadline)
+
+    async def _accept(
+        self, connection: psycopg.AsyncConnection[Any], letters: list[Letter], deadline: float
+    ) -> list[Receipt]:
+        """Commits until `deadline`. Raises TimeoutError, after which the connection is of no use.
+
+        No asyncio.timeout: a cancelled psycopg first asks the server to cancel too, and waits 10 s more for a silent one.
+        """
+        loop = asyncio.get_running_loop()
+        cutting = loop.call_at(deadline, _cut, connection)
+        try:
+            return await inbox.accept_async(connection, letters, now=self._clock.now())
+        except psycopg.OperationalError:
+            if loop.time() >= deadline:
+                raise TimeoutError from None
+            raise
+        finally:
+            cutting.cancel()
 
     async def _connect(self) -> psycopg.AsyncConnection[Any]:
         # autocommit: `accept` is one statement, hence one transaction in one round trip.
         return await psycopg.AsyncConnection.connect(
-            self._address, autocommit=True, connect_timeout=3, options=SESSION, application_name="everspark web"
+            self._address,
+            autocommit=True,
+            connect_timeout=3,
+            options=SESSION,
+            application_name="everspark web",
+            # As infra.database.make_engine has them.
+            tcp_user_timeout=15_000,
+            keepalives_idle=10,
         )
 
     async def _disconnect(self) -> None:
@@ -199,6 +231,12 @@ class Flusher:
     def _tell_once(self, mailboxes: set[int], senders: set[str]) -> None:
         self._nudges.mailboxes(mailboxes)
         self._seen(senders)
+
+
+def _cut(connection: psycopg.AsyncConnection[Any]) -> None:
+    """Ends the connection's socket, not the connection: whoever waits for it sees the end of the stream at once."""
+    with socket.socket(fileno=os.dup(connection.fileno())) as line, suppress(OSError):
+        line.shutdown(socket.SHUT_RDWR)
 
 
 def _fail(group: list[Delivery], error: Exception) -> None:

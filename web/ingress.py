@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -57,6 +57,12 @@ class Ingress:
             return
         except Refusal as refusal:
             status, headers, body = refusal.status, refusal.headers, refusal.body()
+        except Exception as error:
+            # The address is not in the line: with `path` it is the secret.
+            log.exception("ingress_crashed", error=type(error).__name__)
+            crashed = problems.crashed()
+            self._metrics.refused(crashed.status)
+            status, headers, body = crashed.status, crashed.headers, crashed.body()
         await send({"type": "http.response.start", "status": status, "headers": [*headers, _length(body)]})
         await send({"type": "http.response.body", "body": body})
 
@@ -103,7 +109,8 @@ class Ingress:
             return [hints.developer_hint(body, sender=sender)], 200
         if producer.scheme == "path" and kind == envelopes.JSON and hints.is_subscription(body):
             return [hints.subscription_hint(body, sender=sender)], 200
-        found = envelopes.read(body, kind, headers, now=now, most=self._settings.max_batch_events)
+        latest = now + timedelta(seconds=self._settings.webhook_tolerance_seconds)
+        found = envelopes.read(body, kind, headers, now=now, latest=latest, most=self._settings.max_batch_events)
         return [self._reader.letter(envelope, sender=sender) for envelope in found], 202
 
     async def _producer(self, slug: str) -> tuple[Known, str]:

@@ -20,6 +20,7 @@ REFUSALS = {
     "415": "The body's type or encoding cannot be read.",
     "422": "An event does not keep to the contract; nothing of the delivery is kept.",
     "429": "Too many deliveries a second.",
+    "500": "A bug; send the same delivery again.",
     "503": "The events could not be stored; send the same delivery again.",
 }
 SLOW_DOWN = ("429", "503")

@@ -87,6 +87,11 @@ def away(seconds: int = 5) -> Refusal:
     return Refusal(503, "storage_away", detail, "Send the same delivery again, with the same id.", retry_after=seconds)
 
 
+def crashed() -> Refusal:
+    remedy = "Send the same delivery again, with the same id; if it stays, tell who runs this."
+    return Refusal(500, "failed", "This delivery met a bug; nothing of it is known to be kept.", remedy)
+
+
 def accepted(receipts: Sequence[Receipt], *, is_batch: bool) -> bytes:
     events = [{"id": receipt.event_id, "new": receipt.is_new} for receipt in receipts]
     return encode({"events": events} if is_batch else events[0])

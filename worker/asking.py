@@ -11,12 +11,19 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
+from domain.authorization import Authorization, State
+from domain.reasons import Reason, sentence
+from domain.renewal import LAWS, STALE_AFTER, objection_to_asking
+from infra import authorizations
 from infra.ask_mail import Ask, UnusableAddress, compose
 from infra.outbox import Debt
 
 NO_CREATOR = "no creator is known: send authorization.requested with creator.handle and creator.email"
 NO_EMAIL = "the creator has no e-mail address: send authorization.requested with creator.email"
 BAD_EMAIL = "the creator's e-mail address cannot be used: send authorization.requested with a corrected creator.email"
+# An ask may have waited for months, for a mail server or an address. Twelve days after the end of its period it is stale:
+# five until the ladder's last rung, and as long as a rung may be late.
+TOO_LATE_AFTER = max(-before for law in LAWS for before in law.rungs) + STALE_AFTER
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,8 +51,8 @@ Seen = EmailMessage | NotNeeded | Waits | Unwritable
 
 
 _LOOK = """
-SELECT a.key, a.advertiser_id, a.item_id, a.account_handle, a.item_url, a.route, a.state, a.reference, a.days,
-       a.expires_at, a.declined_at, c.handle, c.name, c.email, c.locale, c.timezone,
+SELECT a.advertiser_id, a.item_id, a.account_handle, a.item_url, a.route, a.reference, a.days,
+       c.handle, c.name, c.email, c.locale, c.timezone,
        EXISTS (SELECT 1 FROM outbox n WHERE n.authorization_id = a.id AND n.kind = %(kind)s AND n.id > %(id)s
                AND n.status IN ('owed', 'paying', 'done', 'uncertain')) AS is_superseded
 FROM authorizations a LEFT JOIN creators c ON c.id = a.creator_id
@@ -58,16 +65,21 @@ def look_again(connection: psycopg.Connection[Any], debt: Debt, *, sender: Addre
     values = {"kind": debt.kind, "id": debt.id, "authorization_id": debt.authorization_id}
     with connection.cursor(row_factory=dict_row) as cursor:
         row = cursor.execute(_LOOK, values).fetchone()
-    if row is None:
-        return NotNeeded(reason="its authorization does not exist")
     try:
-        return _judge(debt, row, sender, now)
+        known = authorizations.load(connection, [debt.key]).get(debt.key)
+        if row is None or known is None:
+            return NotNeeded(reason="its authorization does not exist")
+        return _judge(debt, row, known, sender, now)
+    except psycopg.Error:
+        raise
     except Exception as error:  # noqa: BLE001 - logged by the payer; one broken ask must not stand before all others
         return Unwritable(error=error)
 
 
-def _judge(debt: Debt, row: dict[str, Any], sender: Address, now: datetime) -> Seen:
-    reason = _why_not(row, _end_of(debt))
+def _judge(debt: Debt, row: dict[str, Any], known: Authorization, sender: Address, now: datetime) -> Seen:
+    reason = _why_not(known, _end_of(debt), now)
+    if reason is None and row["is_superseded"]:
+        reason = "a later ask takes its place"
     if reason is not None:
         return NotNeeded(reason=reason)
     if row["handle"] is None:
@@ -80,14 +92,18 @@ def _judge(debt: Debt, row: dict[str, Any], sender: Address, now: datetime) -> S
         return Waits(remedy=BAD_EMAIL)
 
 
-def _why_not(row: dict[str, Any], period_ends_at: datetime | None) -> str | None:
-    if row["state"] == "revoked":
+def _why_not(known: Authorization, period_ends_at: datetime | None, now: datetime) -> str | None:
+    """Why this ask, which is about the period that ends at `period_ends_at` and no other, is not sent; or None."""
+    ends_at = known.expires_at
+    if known.state is State.REVOKED:
         return "the authorization was revoked"
-    if period_ends_at and row["expires_at"] and row["expires_at"] > period_ends_at:
-        return "the period was extended"
-    if row["declined_at"] is not None:
-        return "the creator declined"
-    return "a later ask takes its place" if row["is_superseded"] else None
+    if period_ends_at and ends_at != period_ends_at:
+        is_longer = ends_at is None or ends_at > period_ends_at
+        return "the period was extended" if is_longer else "another period, which ends earlier, took its place"
+    if ends_at and now - ends_at > TOO_LATE_AFTER:
+        return sentence(Reason.TOO_LATE_TO_ASK)
+    objection = objection_to_asking(known, max(ends_at or now, now))
+    return None if objection is None else sentence(objection)
 
 
 def _ask(debt: Debt, row: dict[str, Any]) -> Ask:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import time
 import traceback
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 import psycopg
@@ -25,6 +27,7 @@ log = structlog.get_logger()
 BATCH = 500
 # A drain gives its thread back after this many batches, so that a long backlog cannot delay a shutdown.
 MOST_BATCHES = 20
+seq_of = attrgetter("seq")
 
 
 @dataclass(slots=True)
@@ -70,8 +73,7 @@ def drain_batch(
     try:
         with hot(engine) as connection:
             taken = inbox.take(connection, mailbox, now=clock.now(), limit=limit)
-            known = authorizations.load(connection, keys_of(taken)) if taken else {}
-            changes = fold(known, taken, now=clock.now(), policy=policy)
+            changes = decide_all(connection, taken, limit, policy, clock.now())
             with connection.pipeline():
                 write(connection, changes, now=clock.now())
     except EventRaisedError as error:
@@ -88,6 +90,21 @@ def drain_batch(
         return True, 1
     note(drained, changes)
     return len(taken) >= limit, limit
+
+
+def decide_all(
+    connection: psycopg.Connection[Any], taken: list[Mail], limit: int, policy: Policy, now: datetime
+) -> Changes:
+    """What `taken` changes, and the early events with it that waited for these changes.
+
+    One by one, nothing is woken: a failure then belongs to the one event that was taken.
+    """
+    if not taken:
+        return Changes()
+    known = authorizations.load(connection, keys_of(taken))
+    changes = fold(known, taken, now=now, policy=policy)
+    woken = inbox.wake(connection, sorted(changes.touched)) if limit > 1 else []
+    return fold(known, sorted([*taken, *woken], key=seq_of), now=now, policy=policy) if woken else changes
 
 
 def write(connection: psycopg.Connection[Any], changes: Changes, *, now: datetime) -> None:
@@ -109,7 +126,10 @@ def write(connection: psycopg.Connection[Any], changes: Changes, *, now: datetim
 
 def set_aside(engine: Engine, mail: Mail, error: Exception, now: datetime) -> None:
     """Books the failure of the event that raised."""
-    why = "".join(traceback.format_exception(error, limit=-12))
+    # PostgreSQL's DETAIL quotes the whole row: names and addresses of people.
+    why = re.sub(
+        r"^DETAIL:.*$", "DETAIL: (left out)", "".join(traceback.format_exception(error, limit=-12)), flags=re.MULTILINE
+    )
     with hot(engine) as connection:
         status = inbox.put_aside(connection, mail, error=why, now=now)
     about = {"seq": mail.seq, "type": mail.type, "key": mail.key, "attempts": mail.attempts + 1, "traceback": why}

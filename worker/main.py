@@ -5,6 +5,7 @@ Started as `everspark worker`, inside `everspark up`, or by dramatiq's own comma
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -23,6 +24,7 @@ from infra.mail import Mailer, SmtpMailer, SmtpServer
 from infra.metrics import Metrics
 from infra.settings import Settings, load, need_for_processes_apart
 from worker.drain import drain
+from worker.pacing import Pacing
 from worker.pay import pay
 
 log = structlog.get_logger()
@@ -59,14 +61,19 @@ def declare(
     """Declares `drain` and `pay` on `broker`, as closures over what they need."""
     policy, mail, measures = policy_of(settings), mailer or mailer_of(settings), metrics or Metrics()
 
+    pacing = Pacing()
+
     # A database that is away is not a bug: one line, and another try.
     def drain_mailbox(mailbox: int) -> None:
+        time.sleep(pacing.pause(mailbox))
         nudges.arrived(f"mailbox:{mailbox}")
+        begun = pacing.now()
         try:
             drained = drain(engine, clock, policy, mailbox)
         except OUTAGES as error:
             log.info("drain_postponed", mailbox=mailbox, error=type(error).__name__)
             raise dramatiq.Retry(delay=RETRY_DELAY_MS) from None
+        pacing.note(mailbox, begun=begun, events=drained.outcomes.total())
         measures.drained(outcomes=drained.outcomes, seconds=drained.seconds)
         if drained.owes:
             nudges.outbox()

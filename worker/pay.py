@@ -44,9 +44,17 @@ class Paid:
 
 def pay(engine: Engine, clock: Clock, mailer: Mailer | None, *, mail_from: str, batch: int = 200) -> Paid:
     """Pays due rows, one at a time, until none is left, the mail server is away, `batch` rows were taken or LONGEST is
-    over. Two payers at once never take the same row. Raises BadMailFrom before anything is claimed.
+    over. While another payer is at work, in any process, it does nothing: a slow mail server takes one thread, not all.
+    Raises BadMailFrom before anything is claimed.
     """
-    sender, started_at = sender_of(mail_from), clock.now()
+    sender = sender_of(mail_from)
+    with outbox.sole_payer(engine) as is_sole:
+        # What came to be owed after the other one's last look is found by the `rescue` sweep.
+        return _pay_all(engine, clock, mailer, sender, batch) if is_sole else Paid()
+
+
+def _pay_all(engine: Engine, clock: Clock, mailer: Mailer | None, sender: Address, batch: int) -> Paid:
+    started_at = clock.now()
     counts = _tidy(engine, started_at, has_mail=mailer is not None)
     if mailer is None:
         return _paid(counts)
@@ -85,7 +93,6 @@ def _paid(counts: Counter[str], *, more: bool = False) -> Paid:
 def _tidy(engine: Engine, now: datetime, *, has_mail: bool) -> Counter[str]:
     with hot(engine) as connection:
         lost = outbox.abandoned(connection, now=now)
-        outbox.hold_unpayable(connection, now=now)
         held = [] if has_mail else outbox.hold(connection, NO_SMTP, now=now)
     for row in lost:
         log.error("ask_uncertain", outbox_id=row.id, key=row.key, ask_id=row.ask_id, reason=outbox.POWER_CUT)
@@ -156,7 +163,7 @@ def _settle(engine: Engine, debt: Debt, outcome: Outcome, now: datetime) -> _End
             with hot(engine) as connection:
                 outbox.uncertain(connection, debt, outcome.reason, now=now)
             log.error("ask_uncertain", **_ids(debt), reason=outcome.reason)
-            return _Ended(word="uncertain")
+            return _Ended(word="uncertain", stop=outcome.server_is_away)
         case TryLater():
             return _postpone(engine, debt, outcome, now)
         case _:

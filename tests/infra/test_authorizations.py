@@ -43,6 +43,7 @@ def full(clock: HandClock, key: str = "7200/7300") -> Authorization:
         requested_at=next(instants),
         starts_at=next(instants),
         expires_at=next(instants),
+        ladder_from=next(instants),
         period_source="code.granted",
         revoked_at=next(instants),
         declined_at=next(instants),

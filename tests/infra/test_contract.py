@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from urllib.parse import quote
 
 import jsonschema
 import pytest
@@ -86,6 +87,13 @@ def test_an_account_s_authorization_has_a_key_of_its_own_and_needs_no_end() -> N
     assert kept.key == "7200000000000000001/@maya.moves"
 
 
+def test_a_request_for_an_account_is_by_account_unless_it_says_otherwise() -> None:
+    for route, taken in ((None, events.Route.ACCOUNT), ("account", events.Route.ACCOUNT), ("own", events.Route.OWN)):
+        asked = event("authorization.requested", ACCOUNT | ({"route": route} if route else {}))
+        assert isinstance(asked, events.AuthorizationRequested)
+        assert asked.route is taken
+
+
 def test_a_submitted_code_is_sealed_and_only_its_fingerprint_stays() -> None:
     kept = letter("code.submitted", GOOD["code.submitted"] | {"note": f"see {CODE}!", CODE: [CODE.replace("#", "%23")]})
 
@@ -119,6 +127,14 @@ def test_an_escaped_code_does_not_slip_through() -> None:
     assert json.loads(kept.data)["extra"] == {"note": REMOVED}
 
 
+@pytest.mark.parametrize("spelled", [CODE[1:], quote(CODE[1:], safe=""), quote(quote(CODE, safe=""), safe="")])
+def test_a_code_in_disguise_is_taken_out_of_unknown_fields(spelled: str) -> None:
+    kept = json.loads(letter("request.declined", POST | {"link": f"https://crm.test/?c={spelled}&more=1"}).data)
+
+    assert kept["link"].startswith(f"https://crm.test/?c={REMOVED}")
+    assert spelled[:40] not in kept["link"]
+
+
 def test_unknown_fields_are_kept() -> None:
     assert json.loads(letter("request.declined", POST | {"crm": {"deal": 7}}).data)["crm"] == {"deal": 7}
 
@@ -141,6 +157,8 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("authorization.requested", {"days": 31}, "$.data.days"),
     ("authorization.requested", {"days": None}, "$.data.days"),
     ("authorization.requested", {"route": "phone"}, "$.data.route"),
+    ("authorization.requested", {"route": None}, "$.data.route"),
+    ("authorization.requested", {"post": None, "account": {"handle": "maya"}}, "$.data.route"),
     ("authorization.requested", {"creator": None}, "$.data.creator"),
     ("authorization.requested", {"creator": {"handle": "a b"}}, "$.data.creator.handle"),
     ("authorization.requested", {"creator": {"handle": "a", "timezone": "Mars/Base"}}, "$.data.creator.timezone"),

@@ -76,6 +76,29 @@ def scripted(*steps: bytes) -> Iterator[int]:
         thread.join()
 
 
+@contextmanager
+def mute_after(*steps: bytes) -> Iterator[int]:
+    """As above, but after the last step it stays on the line and says nothing more, until the block ends."""
+    done = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection, connection.makefile("rwb", buffering=0) as lines:
+                for step in steps:
+                    lines.write(step)
+                    lines.readline()
+                done.wait(5)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            done.set()
+            thread.join()
+
+
 class TestTheSetting:
     def test_reads_host_port_and_encryption(self) -> None:
         assert SmtpServer.parse("smtp://mail.test") == SmtpServer(host="mail.test", port=25)
@@ -316,26 +339,23 @@ class TestSending:
         assert isinstance(outcome, Unknown)
         assert len(box.dropped) == 1
 
-    def test_no_answer_in_time_after_the_final_dot_leaves_it_unknown(self) -> None:
-        done = threading.Event()
-        with socket.create_server(("127.0.0.1", 0)) as listener:
+    @pytest.mark.parametrize(("answers", "kind"), [(2, TryLater), (3, TryLater), (4, TryLater), (5, Unknown)])
+    def test_no_answer_in_time_is_a_server_that_is_away(self, answers: int, kind: type[TryLater | Unknown]) -> None:
+        said = (b"220 hi\r\n", b"250 hi\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n")
+        with mute_after(*said[:answers]) as port:
+            outcome = SmtpMailer(SmtpServer(host="127.0.0.1", port=port), timeout=0.3).send(written())
 
-            def serve() -> None:
-                connection, _ = listener.accept()
-                with connection, connection.makefile("rwb", buffering=0) as lines:
-                    for answer in (b"220 hi\r\n", b"250 hi\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n"):
-                        lines.write(answer)
-                        lines.readline()
-                    done.wait(5)
+        assert isinstance(outcome, kind)
+        assert outcome.server_is_away
 
-            thread = threading.Thread(target=serve)
-            thread.start()
-            server = SmtpServer(host="127.0.0.1", port=listener.getsockname()[1])
-            outcome = SmtpMailer(server, timeout=0.3).send(written())
-            done.set()
-            thread.join()
+    @pytest.mark.parametrize("where", ["at_sender", "at_end"])
+    def test_a_line_that_is_lost_says_nothing_about_the_next_message(self, box: Postbox, where: str) -> None:
+        setattr(box, where, HANG_UP)
 
-        assert isinstance(outcome, Unknown)
+        outcome = mailer_of(box).send(written())
+
+        assert isinstance(outcome, TryLater | Unknown)
+        assert not outcome.server_is_away
 
     def test_an_answer_that_is_no_smtp_leaves_it_unknown(self, box: Postbox) -> None:
         box.at_end = "what?"

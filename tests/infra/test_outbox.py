@@ -141,18 +141,49 @@ def test_a_hold_is_visible_and_is_news_once(ledger: Ledger) -> None:
 
     with ledger.open() as connection:
         first = outbox.hold(connection, "no server", now=ledger.clock.now())
-        codes = outbox.hold_unpayable(connection, now=ledger.clock.now())
         ledger.clock.advance(MINUTE)
         second = outbox.hold(connection, "no server", now=ledger.clock.now())
 
     assert [held.id for held in first] == [1, 2]
-    assert [held.id for held in codes] == [3]
     assert second == []
     assert ledger.rows("status, attempts, last_error") == [
         ("owed", 0, "no server"),
         ("owed", 0, "no server"),
-        ("owed", 0, "waiting for TikTok"),
+        ("owed", 0, None),
     ]
+
+
+def test_a_hold_is_bounded_and_goes_on_with_the_next_call(ledger: Ledger) -> None:
+    ledger.owes("a", "b", "c")
+
+    with ledger.open() as connection:
+        calls = [outbox.hold(connection, "no server", now=ledger.clock.now(), limit=2) for _ in range(3)]
+
+    assert [[held.id for held in call] for call in calls] == [[1, 2], [3], []]
+
+
+def test_there_is_one_payer_at_a_time_and_the_next_one_after_it_even_if_it_broke(ledger: Ledger) -> None:
+    with pytest.raises(ZeroDivisionError), outbox.sole_payer(ledger.engine) as first:
+        with outbox.sole_payer(ledger.engine) as second:
+            pass
+        _ = 1 / 0
+
+    with outbox.sole_payer(ledger.engine) as third:
+        pass
+    assert (first, second, third) == (True, False, True)
+
+
+def test_a_payer_whose_connection_dies_leaves_the_lock_to_the_next(ledger: Ledger) -> None:
+    with outbox.sole_payer(ledger.engine) as first, ledger.open() as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks"
+            " WHERE locktype = 'advisory' AND objid::bigint = %s AND pid <> pg_backend_pid()",
+            [outbox.PAYER_LOCK],
+        )
+
+    with outbox.sole_payer(ledger.engine) as second:
+        pass
+    assert (first, second) == (True, True)
 
 
 def test_a_claim_nobody_settled_becomes_uncertain_and_is_never_claimed_again(ledger: Ledger) -> None:

@@ -202,6 +202,32 @@ def test_doctor_is_content_when_sweeps_run(everspark: Command, engine: Engine) -
     assert everspark("doctor").code == 0
 
 
+def a_message(engine: Engine, *, status: str, days_ago: int) -> None:
+    with hot(engine) as connection:
+        connection.execute(
+            "insert into outbox (kind, key, idempotency_key, payload, status, due_at, created_at, settled_at)"
+            " select 'ask.mail', %(key)s, gen_random_uuid()::text, '{}', %(status)s, at, at, at"
+            " from (select clock_timestamp() - make_interval(days => %(days)s) as at) as settled",
+            {"key": KEY, "status": status, "days": days_ago},
+        )
+
+
+@pytest.mark.parametrize(("status", "remedy"), [("failed", "last_error"), ("uncertain", "never sent again")])
+def test_doctor_judges_the_messages_of_the_last_days_and_counts_the_older(
+    everspark: Command, engine: Engine, status: str, remedy: str
+) -> None:
+    a_message(engine, status=status, days_ago=8)
+    [old] = everspark("doctor", "--only", "outbox", "--json").json["findings"]
+    a_message(engine, status=status, days_ago=6)
+    [new] = everspark("doctor", "--only", "outbox", "--json").json["findings"]
+
+    assert (old["ok"], old["remedy"]) == (True, "")
+    assert old["detail"] == "0 failed, 0 uncertain in the last 7 days; 1 older"
+    assert not new["ok"]
+    assert f"1 {status}" in new["detail"]
+    assert remedy in new["remedy"]
+
+
 def test_doctor_finds_quarantine_and_silence(everspark: Command, engine: Engine) -> None:
     an_event(engine, status="quarantined")
     long_ago = NOW - timedelta(days=400)

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine
 
 from infra.clock import HandClock
+from infra.database import hot
 from infra.vault import Vault
 from tests.postbox import Postbox, postbox
 from tests.service import KEY, Service, service
@@ -169,3 +170,65 @@ def test_the_same_delivery_twice_is_one_event(everspark: Service) -> None:
 
     assert answers == [{"id": "msg_same", "new": True}, {"id": "msg_same", "new": False}]
     assert len(everspark.story) == 1
+
+
+def test_quotes_backslashes_and_line_breaks_are_only_text(everspark: Service) -> None:
+    name, note = 'Ana "A" \\ back\\nslash \u00e9 \U0001f600', 'two\nlines, a \t and "quotes"'
+    creator = CREATOR | {"name": name}
+    everspark.hears("authorization.requested", route="code", days=30, creator=creator, reference=name, note=note)
+    everspark.settles()
+
+    assert (everspark.authorization.state, everspark.authorization.reference) == ("requested", name)
+
+
+def test_nobody_is_asked_about_what_ended_long_ago(everspark: Service, box: Postbox) -> None:
+    now = everspark.clock.now()
+    begin, end = now - timedelta(days=90), now - timedelta(days=60)
+    everspark.hears("authorization.requested", at=begin, route="code", days=30, creator=CREATOR)
+    everspark.hears("code.granted", at=begin, starts_at=begin.isoformat(), expires_at=end.isoformat())
+    everspark.hears("ad.started", at=begin, ad={"ad_id": "9001", "flight_end": day(2, 28).isoformat()})
+    everspark.settles()
+
+    everspark.sleeps(timedelta(days=2))
+
+    assert (everspark.authorization.state, everspark.authorization.why) == ("expired", "too_late_to_ask")
+    assert box.taken == []
+
+
+def test_after_a_downtime_over_the_end_the_creator_is_asked_once(everspark: Service, box: Postbox) -> None:
+    granted(everspark)
+
+    everspark.sleeps(timedelta(days=31, hours=2), step=timedelta(days=31, hours=2))
+    everspark.sleeps(timedelta(minutes=10), step=timedelta(minutes=1))
+
+    assert everspark.authorization.state == "expired"
+    assert len(box.taken) == 1
+
+
+def test_who_has_just_extended_by_a_week_is_not_asked_again_at_once(everspark: Service, box: Postbox) -> None:
+    granted(everspark)
+    everspark.sleeps(timedelta(days=29))
+    asked = len(box.taken)
+
+    everspark.hears("authorization.extended", expires_at=(everspark.clock.now() + timedelta(days=8)).isoformat())
+    everspark.settles()
+    everspark.sleeps(timedelta(days=5))
+
+    assert len(box.taken) == asked
+    everspark.sleeps(timedelta(days=1))
+    assert len(box.taken) == asked + 1
+
+
+def test_early_events_are_not_tried_again_for_nothing(everspark: Service) -> None:
+    for number in range(5):
+        everspark.hears("ad.started", ad={"ad_id": str(number)})
+        everspark.settles()
+    with hot(everspark.engine) as connection:
+        handled = connection.execute("SELECT seq, handled_at FROM inbox ORDER BY seq").fetchall()
+
+    everspark.clock.advance(timedelta(hours=1))
+    everspark.hears("ad.started", ad={"ad_id": "5"})
+    everspark.settles()
+
+    with hot(everspark.engine) as connection:
+        assert connection.execute("SELECT seq, handled_at FROM inbox ORDER BY seq LIMIT 5").fetchall() == handled

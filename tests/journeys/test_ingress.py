@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import base64
 import gzip
 import hashlib
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -22,10 +24,16 @@ from standardwebhooks import Webhook
 from infra import producers
 from infra.clock import HandClock
 from infra.database import make_engine, transaction
+from infra.envelopes import Envelope
+from infra.inbox import Letter
+from infra.incoming import Reader
+from infra.metrics import Metrics
 from infra.settings import Settings
 from infra.signatures import key_of_standard
 from infra.vault import Vault
 from tests.serving import serving
+from web.flusher import Flusher
+from web.ingress import Ingress
 from web.main import make_app
 
 CODE = "#" + "aB3/" * 15 + "xY9="
@@ -162,6 +170,13 @@ def test_a_body_signed_before_it_was_compressed_is_believed(service: Service) ->
 
 BOMB = gzip.compress(b" " * 5_000_000)
 TRUNCATED = gzip.compress(json.dumps(EVENT).encode())[:-9]
+AHEAD = {
+    "ce-specversion": "1.0",
+    "ce-id": "1",
+    "ce-source": "/crm",
+    "ce-type": "code.granted",
+    "ce-time": "2026-11-22T12:00:00Z",
+}
 REFUSALS: list[tuple[str, Any, dict[str, Any], int, str | None]] = [
     ("no json", b"{", {}, 400, "$"),
     ("no object", [], {}, 400, "$"),
@@ -172,6 +187,20 @@ REFUSALS: list[tuple[str, Any, dict[str, Any], int, str | None]] = [
     ("gzip", TRUNCATED, {"headers": {"content-encoding": "gzip"}}, 400, "content-encoding"),
     ("bad id", EVENT, {"event_id": "a b"}, 400, "webhook-id"),
     ("code as id", EVENT, {"event_id": CODE}, 400, "webhook-id"),
+    ("bare code as id", EVENT, {"event_id": CODE[1:]}, 400, "webhook-id"),
+    ("escaped code as id", EVENT, {"event_id": quote(CODE, safe="")}, 400, "webhook-id"),
+    ("escaped bare code as id", EVENT, {"event_id": quote(CODE[1:], safe="")}, 400, "webhook-id"),
+    ("twice escaped code as id", CLOUD | {"id": quote(quote(CODE))}, {"kind": STRUCTURED}, 400, "$.id"),
+    ("ahead", EVENT | {"timestamp": "2026-11-22T10:05:01Z"}, {}, 422, "$.timestamp"),
+    (
+        "line ahead",
+        json.dumps(EVENT | {"timestamp": "2044-01-01T00:00:00Z"}).encode(),
+        {"kind": LINES},
+        422,
+        "$[1].timestamp",
+    ),
+    ("cloudevent ahead", CLOUD | {"time": "2027-01-01T00:00:00Z"}, {"kind": STRUCTURED}, 422, "$.time"),
+    ("binary ahead", DATA, {"headers": AHEAD}, 422, "ce-time"),
     ("old cloudevent", CLOUD | {"specversion": "0.3"}, {"kind": STRUCTURED}, 400, "$.specversion"),
     ("no data", {k: v for k, v in CLOUD.items() if k != "data"}, {"kind": STRUCTURED}, 422, "$.data"),
     ("binary", DATA, {"headers": {"ce-specversion": "1.0", "ce-id": "1"}}, 400, "ce-source"),
@@ -254,6 +283,67 @@ def test_tiktok_s_own_webhooks_are_kept_as_hints(service: Service) -> None:
         "code.granted",
     ]
     assert service.kept()[0].key == "tiktok/act.x-1"
+
+
+@pytest.mark.parametrize(
+    ("change", "field_"),
+    [({"time": 10**400}, "$.time"), ({"time": -(10**400)}, "$.time"), ({"object": 10**400}, "$.object")],
+)
+def test_a_hint_with_a_number_beyond_all_bounds_is_refused(
+    service: Service, change: dict[str, int], field_: str
+) -> None:
+    hint = {"request_id": "r1", "object": 3, "time": 1795341600, "entry": []}
+
+    answer = service.client.post(f"/webhooks/hooks.{service.path_token}", json=hint | change)
+
+    assert answer.status_code in (400, 422)
+    assert answer.json()["field"] == field_
+    assert service.kept() == []
+
+
+def test_the_clocks_of_producers_may_be_a_little_ahead(service: Service) -> None:
+    assert service.hears(EVENT | {"timestamp": "2026-11-22T10:05:00Z"}).status_code == 202
+
+
+class Broken(Reader):
+    """A bug on the way of each delivery."""
+
+    def letter(self, envelope: Envelope, *, sender: str) -> Letter:
+        raise LookupError(f"{sender}: {envelope.event_id}")
+
+
+def test_a_bug_is_logged_and_answered_as_a_problem(engine: Engine, vault: Vault, clock: HandClock) -> None:
+    with transaction(engine) as session:
+        token = producers.add(session, vault, name="hooks", scheme="path", now=clock.now())
+    registry, metrics = producers.Registry(engine, vault), Metrics()
+    registry.refresh()
+    ingress = Ingress(
+        settings=Settings(),
+        registry=registry,
+        reader=Broken(vault, offered_days=(30,)),
+        flusher=Flusher(engine, clock=clock, nudges=Heard(), metrics=metrics, seen=set.clear),
+        clock=clock,
+        metrics=metrics,
+    )
+    sent: list[Mapping[str, Any]] = []
+    body = json.dumps(EVENT | {"id": "1"}).encode()
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: Mapping[str, Any]) -> None:
+        sent.append(message)
+
+    headers = [(b"content-type", PLAIN.encode()), (b"content-length", str(len(body)).encode())]
+    scope = {"type": "http", "method": "POST", "path": f"/webhooks/hooks.{token}", "headers": headers}
+    with structlog.testing.capture_logs() as logs:
+        asyncio.run(ingress(scope, receive, send))
+
+    assert sent[0]["status"] == 500
+    assert (b"content-type", b"application/problem+json") in sent[0]["headers"]
+    assert json.loads(sent[1]["body"])["status"] == 500
+    assert [(line["event"], line["log_level"]) for line in logs] == [("ingress_crashed", "error")]
+    assert token not in repr(logs)
 
 
 def test_a_flood_is_told_to_slow_down(engine: Engine, vault: Vault, clock: HandClock) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -35,11 +36,23 @@ def letter(name: str, data: bytes = b"{}") -> Letter:
 
 
 def run(
-    engine: Engine, clock: HandClock, story: Callable[[Flusher], Awaitable[None]], *, heard: Heard, most: int = 1000
+    engine: Engine,
+    clock: HandClock,
+    story: Callable[[Flusher], Awaitable[None]],
+    *,
+    heard: Heard,
+    most: int = 1000,
+    patience: float = 10,
 ) -> None:
     async def told() -> None:
         flusher = Flusher(
-            engine, clock=clock, nudges=heard, metrics=Metrics(), seen=heard.seen.append, most_waiting=most
+            engine,
+            clock=clock,
+            nudges=heard,
+            metrics=Metrics(),
+            seen=heard.seen.append,
+            most_waiting=most,
+            patience=patience,
         )
         flusher.start()
         try:
@@ -113,6 +126,79 @@ def test_a_lost_connection_is_replaced(engine: Engine, clock: HandClock) -> None
     run(engine, clock, story, heard=Heard())
 
     assert kept(engine) == ["before", "after"]
+
+
+class Line:
+    """The way to the database; while it is silent nothing passes, and nobody is told so."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._database = engine.url
+        self._passes = asyncio.Event()
+        self._threads: set[asyncio.Task[None]] = set()
+        self.connections = 0
+
+    @property
+    def engine(self) -> Engine:
+        return make_engine(
+            self._database.set(host="127.0.0.1", port=self._listening.getsockname()[1], query={}).render_as_string(
+                hide_password=False
+            )
+        )
+
+    async def __aenter__(self) -> Line:
+        self._passes.set()
+        self._server = await asyncio.start_server(self._joined, sock=self._listening)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        for thread in self._threads:
+            thread.cancel()
+
+    def falls_silent(self) -> None:
+        self._passes.clear()
+
+    def passes_again(self) -> None:
+        self._passes.set()
+
+    async def _joined(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        await self._passes.wait()
+        host = self._database.query.get("host") or self._database.host or ""
+        port = int(str(self._database.query.get("port") or self._database.port or 5432))
+        if str(host).startswith("/"):
+            there, here = await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
+        else:
+            there, here = await asyncio.open_connection(str(host), port)
+        for source, target in ((reader, here), (there, writer)):
+            self._threads.add(asyncio.create_task(self._carried(source, target)))
+
+    async def _carried(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        while data := await source.read(65536):
+            await self._passes.wait()
+            target.write(data)
+        target.close()
+
+
+def test_a_database_that_falls_silent_is_given_up_after_a_while(engine: Engine, clock: HandClock) -> None:
+    line = Line(engine)
+
+    async def story(flusher: Flusher) -> None:
+        async with line:
+            assert (await flusher.post([letter("before")]))[0].is_new
+            line.falls_silent()
+            for name in ("silence on the old line", "silence on a new one"):
+                async with asyncio.timeout(3):
+                    with pytest.raises(StorageAwayError):
+                        await flusher.post([letter(name)])
+            line.passes_again()
+            assert (await flusher.post([letter("after")]))[0].is_new
+
+    run(line.engine, clock, story, heard=Heard(), patience=0.3)
+
+    assert {"before", "after"} <= set(kept(engine))
+    assert line.connections >= 3
 
 
 def test_too_much_waiting_is_turned_away_and_a_stop_flushes_what_is_in_hand(engine: Engine, clock: HandClock) -> None:

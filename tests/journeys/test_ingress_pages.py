@@ -104,6 +104,20 @@ def test_readiness_follows_the_sweeps_and_the_oldest_event(
     assert client.get("/readyz").status_code == 200
 
 
+def test_an_event_that_waits_for_its_next_try_is_no_missing_worker(
+    client: httpx.Client, engine: Engine, clock: HandClock
+) -> None:
+    store(engine, clock)
+    clock.advance(timedelta(minutes=6))
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE pending SET attempts = 3, try_at = :at"), {"at": clock.now()})
+
+    inbox = client.get("/readyz").json()["checks"]["inbox"]
+
+    assert (inbox["ok"], inbox["oldest_unhandled_seconds"]) == (True, 0)
+    assert "\neverspark_inbox_oldest_seconds 0.0\n" in client.get("/metrics").text
+
+
 def test_metrics_show_what_was_counted_and_what_the_database_holds(
     client: httpx.Client, engine: Engine, clock: HandClock, metrics: Metrics
 ) -> None:

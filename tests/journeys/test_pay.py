@@ -11,11 +11,13 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import Engine
 from structlog.testing import capture_logs
 
+from domain.reasons import Reason, sentence
 from infra.clock import HandClock
 from infra.database import hot
-from infra.mail import Mailer, Outcome, SmtpMailer, SmtpServer
+from infra.mail import Mailer, Outcome, SmtpMailer, SmtpServer, TryLater, Unknown
 from infra.outbox import POWER_CUT
 from tests.postbox import HANG_UP, Postbox, postbox
+from tests.sweeping import World
 from worker.asking import BAD_EMAIL, NO_CREATOR, NO_EMAIL
 from worker.pay import NO_SMTP, Paid, pay
 
@@ -74,10 +76,10 @@ class Desk:
         )  # fmt: skip
         ((number,),) = self.run(
             "INSERT INTO authorizations (key, advertiser_id, item_id, route, state, state_reason, state_since, days,"
-            " creator_id, starts_at, expires_at, why, created_at, updated_at)"
-            " VALUES (%s, '72', %s, 'code', 'active', 'x', %s, 30, %s, %s, %s, 'x', %s, %s) RETURNING id",
+            " creator_id, starts_at, expires_at, needed_until, why, created_at, updated_at)"
+            " VALUES (%s, '72', %s, 'code', 'active', 'x', %s, 30, %s, %s, %s, %s, 'x', %s, %s) RETURNING id",
             f"72/{item}", str(item), self.clock.now(), creator, self.ends_at - timedelta(days=30), self.ends_at,
-            self.clock.now(), self.clock.now(),
+            self.ends_at + timedelta(days=300), self.clock.now(), self.clock.now(),
         )  # fmt: skip
         return int(number)
 
@@ -182,7 +184,12 @@ def test_an_unknown_creator_waits(desk: Desk) -> None:
     [
         ("state = 'revoked', revoked_at = now()", "the authorization was revoked"),
         ("expires_at = expires_at + interval '30 days'", "the period was extended"),
-        ("declined_at = now()", "the creator declined"),
+        ("expires_at = expires_at - interval '5 days'", "another period, which ends earlier, took its place"),
+        ("declined_at = now()", sentence(Reason.CREATOR_DECLINED)),
+        ("condition = 'removed', condition_at = now()", sentence(Reason.POST_REMOVED)),
+        ("needed_until = NULL", sentence(Reason.NO_AD_NEEDS_IT)),
+        ("needed_until = expires_at", sentence(Reason.COVERED)),
+        ("contract_ends_at = expires_at", sentence(Reason.CONTRACT_ENDS_FIRST)),
     ],
 )
 def test_what_is_no_longer_needed_is_cancelled(desk: Desk, box: Postbox, change: str, reason: str) -> None:
@@ -193,6 +200,38 @@ def test_what_is_no_longer_needed_is_cancelled(desk: Desk, box: Postbox, change:
     assert desk.pays() == Paid(cancelled=1)
     assert desk.rows == [("cancelled", reason)]
     assert box.taken == []
+
+
+@pytest.mark.parametrize(
+    ("late", "paid"),
+    [(timedelta(days=12), Paid(done=1)), (timedelta(days=12, seconds=1), Paid(cancelled=1))],
+)
+def test_an_ask_that_waited_until_long_after_the_end_is_cancelled(desk: Desk, late: timedelta, paid: Paid) -> None:
+    desk.asks(desk.authorization())
+    mailer, desk.mailer = desk.mailer, None
+    desk.pays()
+
+    desk.clock.set(desk.ends_at + late)
+    desk.mailer = mailer
+
+    assert desk.pays() == paid
+    if paid.cancelled:
+        assert desk.rows == [("cancelled", sentence(Reason.TOO_LATE_TO_ASK))]
+
+
+def test_an_ask_that_waited_until_its_last_ad_stopped_is_cancelled(desk: Desk, box: Postbox) -> None:
+    number = desk.authorization()
+    desk.run("UPDATE authorizations SET needed_until = NULL")
+    desk.run("INSERT INTO ads (authorization_id, ad_id, started_at) VALUES (%s, '1', %s)", number, desk.clock.now())
+    desk.asks(number, rung=1)
+    assert desk.pays() == Paid(done=1)
+
+    desk.asks(number, rung=2)
+    desk.run("UPDATE ads SET stopped_at = %s", desk.clock.now() + MINUTE)
+
+    assert desk.pays() == Paid(cancelled=1)
+    assert desk.rows[1] == ("cancelled", sentence(Reason.NO_AD_NEEDS_IT))
+    assert len(box.taken) == 1
 
 
 def test_of_several_waiting_asks_only_the_latest_is_sent(desk: Desk, box: Postbox) -> None:
@@ -297,8 +336,46 @@ def test_two_payers_at_once_send_each_message_once(desk: Desk, box: Postbox) -> 
     for payer in payers:
         payer.join()
 
-    assert sum(paid.done for paid in results) == 30
+    # The second one found the first at work, or came after it; either way it had nothing to do.
+    assert sorted(paid.done for paid in results) == [0, 30]
     assert len({message["Message-ID"] for message in box.taken}) == len(box.taken) == 30
+
+
+def test_a_payer_that_meets_another_at_work_leaves_at_once(desk: Desk, box: Postbox) -> None:
+    desk.asks(desk.authorization(1))
+    desk.asks(desk.authorization(2))
+    mailer, met = SmtpMailer(SmtpServer.parse(box.url)), list[Paid]()
+
+    class MeetsAnother:
+        def send(self, message: EmailMessage) -> Outcome:
+            met.append(pay(desk.engine, desk.clock, mailer, mail_from=FROM))
+            return mailer.send(message)
+
+    desk.mailer = MeetsAnother()
+
+    assert desk.pays() == Paid(done=2)
+    assert met == [Paid(), Paid()]
+    assert len(box.taken) == 2
+
+
+@pytest.mark.parametrize(
+    ("outcome", "paid"),
+    [
+        (TryLater(reason="no answer in time", server_is_away=True), Paid(postponed=1)),
+        (Unknown(reason="no answer in time", server_is_away=True), Paid(uncertain=1)),
+    ],
+)
+def test_a_slow_server_is_met_once_a_call(desk: Desk, outcome: Outcome, paid: Paid) -> None:
+    class Slow:
+        def send(self, _message: EmailMessage) -> Outcome:
+            return outcome
+
+    for item in (1, 2, 3):
+        desk.asks(desk.authorization(item))
+    desk.mailer = Slow()
+
+    assert desk.pays() == paid
+    assert [status for status, _ in desk.rows][1:] == ["owed", "owed"]
 
 
 def test_a_call_is_bounded_and_says_that_there_is_more(desk: Desk, box: Postbox) -> None:
@@ -323,9 +400,22 @@ def test_a_message_that_cannot_be_written_does_not_stand_before_the_others(desk:
     assert len(box.taken) == 1
 
 
-def test_a_code_check_waits_for_tiktok_and_is_never_claimed(desk: Desk) -> None:
+def test_a_code_check_is_left_as_it_was_written(desk: Desk) -> None:
     desk.asks(desk.authorization())
-    desk.run("UPDATE outbox SET kind = 'code.check'")
+    desk.run("UPDATE outbox SET kind = 'code.check', last_error = 'waiting for TikTok'")
+    before = desk.run("SELECT xmin, * FROM outbox")
 
     assert desk.pays() == Paid()
-    assert desk.rows == [("owed", "waiting for TikTok")]
+    desk.mailer = None
+    assert desk.pays() == Paid()
+    assert desk.run("SELECT xmin, * FROM outbox") == before
+
+
+def test_the_rescue_sweep_nudges_for_asks_and_not_for_code_checks(engine: Engine, clock: HandClock, desk: Desk) -> None:
+    world = World(engine, clock)
+    desk.asks(desk.authorization())
+    assert (world.sweeps("rescue"), world.nudges.payers) == (1, 1)
+
+    desk.run("UPDATE outbox SET kind = 'code.check'")
+
+    assert (world.sweeps("rescue"), world.nudges.payers) == (0, 1)

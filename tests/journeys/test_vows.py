@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Engine
 from structlog.testing import capture_logs
 
+from infra import ledger
 from infra.clock import HandClock
 from infra.database import hot
 from scheduler import vows
@@ -33,6 +34,17 @@ def test_every_vow_holds_where_all_is_well(world: World) -> None:
 
     assert world.sweeps("vows") == 0
     assert world.ledger("vows")[0]["error"] is None
+
+
+def _sweeping_since(world: World, begin: timedelta) -> None:
+    """Every watched sweep has come round each five minutes, as the ledger tells it."""
+    with hot(world.engine) as connection:
+        for job in vows.WATCHED_JOBS:
+            for minutes in range(0, int(begin.total_seconds() // 60) + 1, 5):
+                at = world.clock.now() - timedelta(minutes=minutes)
+                sweep = ledger.begin(connection, job=job, slot=at, fence=1, now=at)
+                assert sweep is not None
+                ledger.end(connection, sweep, found=0, error=None, now=at)
 
 
 def _unhandled(world: World) -> None:
@@ -108,6 +120,7 @@ BREAKERS = {
 def test_a_broken_vow_is_an_error_in_the_log_and_in_the_ledger(world: World, vow: vows.Vow) -> None:
     break_it, row = BREAKERS[vow.name]
     break_it(world)
+    _sweeping_since(world, timedelta(minutes=20))
 
     with capture_logs() as logs:
         assert world.sweeps("vows") == 1
@@ -117,6 +130,34 @@ def test_a_broken_vow_is_an_error_in_the_log_and_in_the_ledger(world: World, vow
     (entry,) = world.ledger("vows")
     assert entry["ended_at"] is not None
     assert entry["error"] == f"{vow.name}: {vow.sentence}; broken by {row}"
+
+
+OVERDUE = ("running_is_within_its_period", "asks_are_made", "requests_lapse", "debts_are_settled")
+
+
+@pytest.mark.parametrize("vow", OVERDUE)
+def test_what_fell_due_in_a_downtime_is_broken_only_when_sweeping_does_not_help(world: World, vow: str) -> None:
+    break_it, row = BREAKERS[vow]
+    break_it(world)
+    with hot(world.engine) as connection:
+        before = ledger.begin(connection, job="expire", slot=world.now - DAY, fence=1, now=world.now - DAY)
+        assert before is not None
+        ledger.end(connection, before, found=0, error=None, now=world.now - DAY)
+
+    assert world.sweeps("vows") == 0
+
+    world.clock.advance(timedelta(minutes=20))
+    _sweeping_since(world, timedelta(minutes=20))
+    assert world.sweeps("vows") == 1
+    assert world.ledger("vows")[-1]["error"].endswith(f"broken by {row}")
+
+
+def test_a_plan_that_was_written_late_has_its_time(world: World) -> None:
+    _sweeping_since(world, HOUR)
+    _overrun(world)
+    world.does("UPDATE authorizations SET updated_at = %(now)s", now=world.now)
+
+    assert world.sweeps("vows") == 0
 
 
 def test_every_authorization_has_its_turn_to_be_checked(world: World) -> None:
