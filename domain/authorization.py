@@ -20,7 +20,7 @@ class State(StrEnum):
     `authorized`: a grant is in force and no ad delivers.
     `active`: a grant is in force and at least one ad delivers.
     `expired`: the period is over, or the request lapsed; an extension or a newer grant revives it.
-    `revoked`: withdrawn, declined, or the post is gone for good; only a grant that began later revives it.
+    `revoked`: withdrawn or declined; only a grant that began later revives it.
     """
 
     REQUESTED = "requested"

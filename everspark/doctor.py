@@ -9,8 +9,8 @@ import psycopg
 import typer
 from sqlalchemy import Engine
 
-from everspark.opened import AsJson, Data, database
-from everspark.outcomes import WRONG, first_line
+from everspark.opened import AsJson, Data, database, need_a_database
+from everspark.outcomes import USAGE, WRONG, Stop, first_line
 from everspark.printing import as_json, as_table
 from infra import ledger
 from infra.broker import redis_client
@@ -28,6 +28,10 @@ LATE_AFTER_SWEEPS, LATE_AT_LEAST = 6, timedelta(minutes=2)
 START = "start `everspark up` (or `everspark scheduler`)"
 # A message that failed longer ago is history: nothing can be done about it that would make it well again.
 RECENT = timedelta(days=7)
+NAMES = (
+    *("key", "database", "clock", "migrations", "sweeps", "vows", "events", "outbox", "redis", "smtp"),
+    *(f"sweep {job}" for job in ledger.JOBS if job != "vows"),
+)
 EVENTS = """
 SELECT count(*) FILTER (WHERE status = 'quarantined'), count(*) FILTER (WHERE status = 'parked')
 FROM pending WHERE status IN ('quarantined', 'parked')
@@ -38,6 +42,12 @@ SELECT count(*) FILTER (WHERE status = 'failed' AND settled_at > %(since)s),
        count(*) FILTER (WHERE settled_at <= %(since)s)
 FROM outbox WHERE status IN ('failed', 'uncertain')
 """
+WAITING = """
+SELECT count(*), mode() WITHIN GROUP (ORDER BY last_error)
+FROM outbox WHERE status = 'owed' AND kind = %s AND last_error IS NOT NULL
+"""
+QUARANTINED = "`everspark events list --status quarantined`, then `events replay`"
+PARKED = "`everspark events list --status parked`"
 FAILED = "the failed rows' last_error says why; mend that, and the next ask is sent"
 UNCERTAIN = "an uncertain message may have arrived and is never sent again by itself: ask the creator"
 
@@ -62,7 +72,9 @@ def doctor(
     Example: everspark doctor --json
     Example: everspark doctor --only database --only sweeps
     """
-    findings = _chosen(examine(load(data_dir=data)), only or [])
+    settings = load(data_dir=data)
+    need_a_database(settings)
+    findings = _chosen(examine(settings), only or [])
     if json:
         as_json({"ok": all(found.ok for found in findings), "findings": [asdict(found) for found in findings]})
     else:
@@ -75,6 +87,8 @@ def doctor(
 def _chosen(findings: list[Finding], only: list[str]) -> list[Finding]:
     """What was asked for; what could not be looked at, because something before it failed, is not well."""
     known = {found.name for found in findings}
+    if strange := [name for name in only if name not in known.union(NAMES)]:
+        raise Stop(f"Doctor looks at nothing called {strange[0]}: choose from {', '.join(NAMES)}.", USAGE)
     unseen = [Finding(name=name, ok=False, detail="could not be looked at") for name in only if name not in known]
     return [found for found in findings if not only or found.name in only] + unseen
 
@@ -150,11 +164,12 @@ def _sweeps(connection: psycopg.Connection[Any], settings: Settings, now: dateti
 
 def _events(connection: psycopg.Connection[Any]) -> Finding:
     quarantined, parked = connection.execute(EVENTS).fetchall()[0]
+    remedies = [remedy for count, remedy in ((quarantined, QUARANTINED), (parked, PARKED)) if count]
     return Finding(
         name="events",
         ok=not quarantined,
         detail=f"{quarantined} quarantined, {parked} parked",
-        remedy="`everspark events list --status quarantined`, then `events replay`" if quarantined else "",
+        remedy="; ".join(remedies),
     )
 
 

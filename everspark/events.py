@@ -18,7 +18,8 @@ app = typer.Typer(no_args_is_help=True, help="Events: list, show, replay.")
 
 # The code itself stays sealed; what is stored beside it says only its last characters.
 LIST = """
-SELECT seq, sender, event_id, type, inbox.key, occurred_at, received_at, outcome, pending.status AS waiting, attempts
+SELECT seq, sender, event_id, type, inbox.key, occurred_at, received_at, outcome, reason,
+       pending.status AS waiting, attempts
 FROM inbox LEFT JOIN pending USING (seq)
 WHERE (%(status)s::text IS NULL OR pending.status = %(status)s) AND (%(key)s::text IS NULL OR inbox.key = %(key)s)
 ORDER BY seq DESC LIMIT %(limit)s
@@ -49,7 +50,7 @@ def list_(
     if json:
         as_json(rows)
         return
-    columns = ("seq", "received_at", "sender", "type", "key", "outcome", "waiting", "attempts")
+    columns = ("seq", "received_at", "sender", "type", "key", "outcome", "reason", "waiting", "attempts")
     as_table(columns, [[row[name] for name in columns] for row in rows])
 
 

@@ -48,10 +48,18 @@ def database(settings: Settings) -> Iterator[str]:
             yield url
 
 
+def need_a_database(settings: Settings) -> None:
+    """Looking makes nothing: a folder that was misspelt stays as it was. Raises Stop."""
+    if settings.is_embedded and not embedded.is_there(settings.data_dir):
+        raise Stop(f"There is no database in {settings.data_dir} yet; `everspark up` or `everspark migrate` makes one.")
+
+
 @contextmanager
-def opened(data: Path | None) -> Iterator[Opened]:
+def opened(data: Path | None, *, may_make: bool = False) -> Iterator[Opened]:
     """Settings and a migrated database. A database of our own is migrated on the way; a given one is only looked at."""
     settings = load(data_dir=data)
+    if not may_make:
+        need_a_database(settings)
     with database(settings) as url:
         if settings.is_embedded:
             migrate(url)

@@ -1,13 +1,16 @@
 """`everspark web`, `worker`, `scheduler` and `migrate`: the parts as processes of their own."""
 
+from contextlib import suppress
 from typing import Annotated
 
 import typer
 
 from everspark.opened import Data, database
-from everspark.outcomes import say
+from everspark.outcomes import Stop, say
+from infra import logs
+from infra.database import OUTAGES, is_current, make_engine
 from infra.database import migrate as migrate_to_head
-from infra.settings import Settings, load, need_for_processes_apart
+from infra.settings import Settings, load, need_for_processes_apart, warn_of_unknown
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on.", show_default="EVERSPARK_HOST or 127.0.0.1")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on.", show_default="EVERSPARK_PORT or 8080")]
@@ -61,4 +64,18 @@ def migrate(data: Data = None) -> None:
 
 def _apart(settings: Settings) -> Settings:
     need_for_processes_apart(settings)
+    logs.configure(log_format=settings.log_format, level=settings.log_level)
+    warn_of_unknown()
+    _need_schema(settings)
     return settings
+
+
+def _need_schema(settings: Settings) -> None:
+    """A database that is away is waited for, as at any other time; one that was never migrated never gets better."""
+    engine = make_engine(settings.database_url, pool_size=1)
+    try:
+        with suppress(*OUTAGES):
+            if not is_current(engine):
+                raise Stop("The database is not at this version's schema: run `everspark migrate`.")
+    finally:
+        engine.dispose()

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from everspark import address
 from everspark.opened import AsJson, Data, opened
 from everspark.outcomes import NOT_FOUND, USAGE, Stop, say
 from everspark.printing import as_facts, as_json, as_table
@@ -38,7 +39,7 @@ def add(
     Example: everspark producer add crm --scheme standard --json
     """
     given = _given(from_input=secret_stdin)
-    with opened(data) as tools, _explained(), transaction(tools.engine) as session:
+    with opened(data, may_make=True) as tools, _explained(), transaction(tools.engine) as session:
         now = tools.clock.now()
         secret = producers.add(session, tools.vault, name=name, scheme=scheme, secret=given, now=now)
     _print(tools.settings, name, scheme, secret, json=json)
@@ -110,7 +111,7 @@ def _row(producer: Producer) -> dict[str, object]:
 
 
 def _print(settings: Settings, name: str, scheme: str, secret: str, *, json: bool) -> None:
-    url = settings.public_url + producers.path_of(name, scheme, secret)
+    url = address.of(settings) + producers.path_of(name, scheme, secret)
     facts = {"name": name, "scheme": str(scheme), "url": url, "secret": secret}
     if json:
         as_json(facts)

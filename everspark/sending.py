@@ -11,6 +11,7 @@ import httpx
 import typer
 from standardwebhooks import Webhook
 
+from everspark import address
 from everspark.opened import AsJson, Data, Opened, opened
 from everspark.outcomes import NOT_FOUND, USAGE, WRONG, Stop, say
 from everspark.printing import as_json
@@ -32,7 +33,7 @@ def send(
     ],
     producer: Annotated[str, typer.Option(help="In whose name; made on first use.")] = "first",
     url: Annotated[
-        str | None, typer.Option(help="Where the service listens.", show_default="EVERSPARK_PUBLIC_URL")
+        str | None, typer.Option(help="Where the service listens.", show_default="that of the running service, or EVERSPARK_PUBLIC_URL")
     ] = None,
     event_id: Annotated[str | None, typer.Option("--id", help="The delivery's id; the same id is kept once.")] = None,
     port: Port = None,
@@ -45,13 +46,13 @@ def send(
     Example: cat events.ndjson | everspark send -
     """
     body = _read(file)
-    with opened(data) as tools:
+    with opened(data, may_make=True) as tools:
         scheme, secret, is_new = _secret_of(tools, producer)
         settings = tools.settings
-    base = url or (settings.public_url if port is None else f"http://{settings.host}:{port}")
-    address = base.rstrip("/") + producers.path_of(producer, scheme, secret)
+    base = url or (address.of(settings) if port is None else f"http://{settings.host}:{port}")
+    target = base.rstrip("/") + producers.path_of(producer, scheme, secret)
     identity = event_id or f"msg_{secrets.token_hex(12)}"
-    answer = _post(address, body, identity, secret if scheme == Scheme.STANDARD else None, is_new=is_new)
+    answer = _post(target, body, identity, secret if scheme == Scheme.STANDARD else None, is_new=is_new)
     _print(answer, json=json)
 
 
@@ -78,14 +79,14 @@ def _secret_of(tools: Opened, name: str) -> tuple[str, str, bool]:
             raise Stop(str(error), USAGE) from None
 
 
-def _post(address: str, body: bytes, identity: str, secret: str | None, *, is_new: bool) -> httpx.Response:
+def _post(target: str, body: bytes, identity: str, secret: str | None, *, is_new: bool) -> httpx.Response:
     end = time.monotonic() + (KNOWN_WITHIN_SECONDS if is_new else 0)
     while True:
         headers = {"content-type": _content_type(body), "webhook-id": identity} | _signed(body, identity, secret)
         try:
-            answer = httpx.post(address, content=body, headers=headers, timeout=30)
+            answer = httpx.post(target, content=body, headers=headers, timeout=30)
         except httpx.HTTPError as error:
-            where = httpx.URL(address).copy_with(path="/")
+            where = httpx.URL(target).copy_with(path="/")
             raise Stop(f"{where} does not answer ({error}): is `everspark up` running?") from None
         if answer.status_code not in {401, 404} or time.monotonic() >= end:
             return answer

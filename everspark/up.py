@@ -11,7 +11,7 @@ from typing import Annotated
 import structlog
 import typer
 
-from everspark import sending
+from everspark import address, sending
 from everspark.opened import Data, database
 from everspark.outcomes import say
 from everspark.processes import Host, Port
@@ -20,7 +20,7 @@ from infra.broker import make_broker, make_nudges
 from infra.clock import SystemClock
 from infra.database import make_engine, migrate
 from infra.metrics import Metrics
-from infra.settings import Settings, load
+from infra.settings import Settings, load, warn_of_unknown
 from infra.vault import Vault, load_key
 from web.server import Server, ServerError, listen
 
@@ -46,6 +46,7 @@ def up(
 def run(settings: Settings) -> None:
     """Works until a signal comes. Everything that was started is stopped, the last first."""
     logs.configure(log_format=settings.log_format, level=settings.log_level)
+    warn_of_unknown()
     vault, clock = Vault(load_key(settings)), SystemClock()
     asked_to_stop = signals.expected()
     with ExitStack() as stack:
@@ -53,6 +54,7 @@ def run(settings: Settings) -> None:
         settings = _as_listening(settings, listening)
         url = stack.enter_context(database(settings))
         migrate(url)
+        stack.enter_context(address.announced(settings))
         engine = make_engine(url, pool_size=POOL_SIZE)
         stack.callback(engine.dispose)
         broker = make_broker(settings.redis_url)
@@ -90,7 +92,10 @@ def _started(start: Callable[[], object], stop: Callable[[], object]) -> Callabl
 def _as_listening(settings: Settings, listening: socket.socket) -> Settings:
     """The settings with the port that the system chose for port 0."""
     port = int(listening.getsockname()[1])
-    return settings if settings.port else load(**(settings.model_dump() | {"port": port, "public_url": ""}))
+    if settings.port:
+        return settings
+    public_url = settings.public_url if settings.has_public_url else ""
+    return load(**(settings.model_dump() | {"port": port, "public_url": public_url}))
 
 
 def _welcome(settings: Settings) -> str:

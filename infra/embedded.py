@@ -44,6 +44,11 @@ class EmbeddedError(Exception):
     """The embedded PostgreSQL cannot run; the text says why and what to do, in a sentence."""
 
 
+def is_there(data_dir: Path) -> bool:
+    """Whether the folder holds a cluster, running or not; nothing is made by asking."""
+    return (data_dir.expanduser() / "postgres").exists()
+
+
 @contextmanager
 def server(data_dir: Path) -> Iterator[str]:
     """Starts or joins the PostgreSQL in data_dir/postgres and yields its URL; the last user to leave stops it."""

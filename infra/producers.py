@@ -158,7 +158,7 @@ def _check_name(name: str) -> None:
 def _checked_secret(scheme: str, secret: str | None) -> str:
     if secret is None:
         if scheme == "tiktok-developer":
-            raise ProducerError("TikTok signs with your app's client secret: give it with --secret-stdin or --secret.")
+            raise ProducerError("TikTok signs with your app's client secret: give it with --secret-stdin.")
         return new_secret(scheme)
     try:
         key = _key(scheme, secret)

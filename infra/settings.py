@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import os
+from collections.abc import Iterable
+from difflib import get_close_matches
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Any, Literal, Self
 
+import structlog
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -19,6 +23,7 @@ from infra.mail import SmtpServer
 PREFIX = "EVERSPARK_"
 KEY_BYTES = 32
 STANDARD_PERIODS = (7, 30, 60, 365)
+log = structlog.get_logger()
 
 
 class BadSettings(Exception):  # noqa: N818  it reads as what it is in `except BadSettings`
@@ -137,6 +142,11 @@ class Settings(BaseSettings):
         return (*STANDARD_PERIODS, 180) if self.offer_180_days else STANDARD_PERIODS
 
     @property
+    def has_public_url(self) -> bool:
+        """Whether the address was given, not made of host and port."""
+        return self.public_url != f"http://{self.host}:{self.port}"
+
+    @property
     def is_embedded(self) -> bool:
         """Whether the program runs its own PostgreSQL."""
         return not self.database_url
@@ -148,6 +158,19 @@ def load(**given: Any) -> Settings:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         raise BadSettings(_sentence(error)) from None
+
+
+def unknown(variables: Iterable[str]) -> dict[str, str | None]:
+    """The EVERSPARK_ variables that no setting reads, each with the name that was probably meant."""
+    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    strange = sorted(name for name in variables if name.upper().startswith(PREFIX) and name.upper() not in known)
+    return {name: next(iter(get_close_matches(name.upper(), known, n=1)), None) for name in strange}
+
+
+def warn_of_unknown() -> None:
+    """One line for each variable that looks like a setting and is none; call it at a start, once logs are configured."""
+    for variable, nearest in unknown(os.environ).items():
+        log.warning("setting_unknown", variable=variable, nearest=nearest)
 
 
 def need_for_processes_apart(settings: Settings) -> None:
@@ -168,7 +191,7 @@ def need_for_processes_apart(settings: Settings) -> None:
 def _sentence(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
     variable = PREFIX + str(first["loc"][0]).upper() if first["loc"] else "The configuration"
-    problem = first["msg"].removeprefix("Value error, ")
+    problem = first["msg"].removeprefix("Value error, ").replace(f"{variable} ", "it ", 1).rstrip(".")
     return f"{variable} cannot be used: {problem[0].lower() + problem[1:]}."
 
 

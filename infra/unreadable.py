@@ -75,4 +75,4 @@ def _sentence(problem: str, name: str) -> str:
         return "This instant has no time zone."
     if name in INSTANTS and problem.startswith("Invalid RFC3339"):
         return "This is not an instant."
-    return problem.replace("`", "") + "."
+    return problem.replace("`", "").rstrip(".") + "."

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Self
 
 import pytest
 from sqlalchemy import Engine, text
@@ -146,7 +147,7 @@ class Line:
             )
         )
 
-    async def __aenter__(self) -> Line:
+    async def __aenter__(self) -> Self:
         self._passes.set()
         self._server = await asyncio.start_server(self._joined, sock=self._listening)
         return self
