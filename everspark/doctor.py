@@ -18,6 +18,7 @@ from infra.clock import SystemClock
 from infra.database import OUTAGES, hot, is_current, make_engine
 from infra.embedded import EmbeddedError
 from infra.mail import BadSmtpUrl, SmtpMailer, SmtpServer
+from infra.outbox import ASK_MAIL
 from infra.settings import Settings, load
 from infra.vault import KeyUnusableError, load_key
 
@@ -54,7 +55,7 @@ UNCERTAIN = "an uncertain message may have arrived and is never sent again by it
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """One thing that was looked at; `remedy` is empty when it is well."""
+    """One thing that was looked at; `remedy` says what a person can do, and is empty when there is nothing."""
 
     name: str
     ok: bool
@@ -175,11 +176,14 @@ def _events(connection: psycopg.Connection[Any]) -> Finding:
 
 def _outbox(connection: psycopg.Connection[Any], now: datetime) -> Finding:
     failed, uncertain, older = connection.execute(MESSAGES, {"since": now - RECENT}).fetchall()[0]
+    waiting, reason = connection.execute(WAITING, [ASK_MAIL]).fetchall()[0]
     remedies = [remedy for count, remedy in ((failed, FAILED), (uncertain, UNCERTAIN)) if count]
+    messages = "1 message waits" if waiting == 1 else f"{waiting} messages wait"
+    found_waiting = f"; {messages}: {first_line(reason)}" if waiting else ""
     return Finding(
         name="outbox",
         ok=not remedies,
-        detail=f"{failed} failed, {uncertain} uncertain in the last {RECENT.days} days; {older} older",
+        detail=f"{failed} failed, {uncertain} uncertain in the last {RECENT.days} days; {older} older{found_waiting}",
         remedy="; ".join(remedies),
     )
 

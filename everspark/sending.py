@@ -33,7 +33,10 @@ def send(
     ],
     producer: Annotated[str, typer.Option(help="In whose name; made on first use.")] = "first",
     url: Annotated[
-        str | None, typer.Option(help="Where the service listens.", show_default="that of the running service, or EVERSPARK_PUBLIC_URL")
+        str | None,
+        typer.Option(
+            help="Where the service listens.", show_default="that of the running service, or EVERSPARK_PUBLIC_URL"
+        ),
     ] = None,
     event_id: Annotated[str | None, typer.Option("--id", help="The delivery's id; the same id is kept once.")] = None,
     port: Port = None,

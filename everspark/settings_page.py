@@ -11,7 +11,8 @@ HEAD = """\
 # Settings
 
 Everspark is configured by environment variables. Each has a default; with none set, `everspark up` runs everything on
-this machine. A value that cannot be used stops the start with a sentence that names the variable, and exit code 2.
+this machine. A value that cannot be used stops the start with a sentence that names the variable, and exit code 2;
+a variable that begins with `EVERSPARK_` and is none of these is named in a warning (`setting_unknown`).
 
 `everspark web`, `worker` and `scheduler` as processes of their own need `EVERSPARK_DATABASE_URL`, `EVERSPARK_REDIS_URL`
 and `EVERSPARK_SECRET_KEY`, the same in all of them.

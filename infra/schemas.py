@@ -55,7 +55,13 @@ def _rules(type_: str, offered_days: Sequence[int]) -> list[Schema]:
         case "authorization.requested":
             by_code = {"properties": {"route": {"const": "code"}}, "required": ["route"]}
             days = {"properties": {"days": {"enum": [*offered_days, None]}}}
-            return [either, days, {"if": by_code, "then": {"allOf": [_has("days"), _has("creator")]}}]
+            return [
+                either,
+                days,
+                {"if": by_code, "then": {"allOf": [_has("days"), _has("creator")]}},
+                {"if": _has("post"), "then": _has("route")},
+                {"if": _has("account"), "then": {"not": by_code}},
+            ]
         case "code.granted":
             return [either, {"if": _has("post"), "then": _has("expires_at")}]
         case _:

@@ -162,9 +162,10 @@ def load(**given: Any) -> Settings:
 
 def unknown(variables: Iterable[str]) -> dict[str, str | None]:
     """The EVERSPARK_ variables that no setting reads, each with the name that was probably meant."""
-    known = [PREFIX + name.upper() for name in Settings.model_fields]
-    strange = sorted(name for name in variables if name.upper().startswith(PREFIX) and name.upper() not in known)
-    return {name: next(iter(get_close_matches(name.upper(), known, n=1)), None) for name in strange}
+    known = [name.upper() for name in Settings.model_fields]
+    ours = {name: name.upper().removeprefix(PREFIX) for name in sorted(variables) if name.upper().startswith(PREFIX)}
+    near = {name: get_close_matches(short, known, n=1) for name, short in ours.items() if short not in known}
+    return {name: PREFIX + matches[0] if matches else None for name, matches in near.items()}
 
 
 def warn_of_unknown() -> None:

@@ -332,7 +332,7 @@ class Outbox(SQLModel, table=True):
     __tablename__: ClassVar[Any] = "outbox"
     __table_args__ = (
         one_of("status", Payment, "outbox_status"),
-        Index("outbox_due", "due_at", "id", postgresql_where=text("status IN ('owed', 'paying')")),
+        Index("outbox_due", "kind", "due_at", "id", postgresql_where=text("status IN ('owed', 'paying')")),
         Index("outbox_of", "authorization_id", "id"),
     )
 

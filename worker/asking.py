@@ -13,7 +13,7 @@ from psycopg.rows import dict_row
 
 from domain.authorization import Authorization, State
 from domain.reasons import Reason, sentence
-from domain.renewal import LAWS, STALE_AFTER, objection_to_asking
+from domain.renewal import LAWS, STALE_AFTER, objection_to_asking, urgency_of
 from infra import authorizations
 from infra.ask_mail import Ask, UnusableAddress, compose
 from infra.outbox import Debt
@@ -87,7 +87,7 @@ def _judge(debt: Debt, row: dict[str, Any], known: Authorization, sender: Addres
     if not row["email"]:
         return Waits(remedy=NO_EMAIL)
     try:
-        return compose(_ask(debt, row), sender=sender, now=now)
+        return compose(_ask(debt, row, urgency_of(known, now)), sender=sender, now=now)
     except UnusableAddress:
         return Waits(remedy=BAD_EMAIL)
 
@@ -106,7 +106,7 @@ def _why_not(known: Authorization, period_ends_at: datetime | None, now: datetim
     return None if objection is None else sentence(objection)
 
 
-def _ask(debt: Debt, row: dict[str, Any]) -> Ask:
+def _ask(debt: Debt, row: dict[str, Any], urgency: str) -> Ask:
     return Ask(
         idempotency_key=debt.idempotency_key,
         email=row["email"],
@@ -121,7 +121,7 @@ def _ask(debt: Debt, row: dict[str, Any]) -> Ask:
         item_url=row["item_url"],
         days=debt.payload.get("days") or row["days"],
         period_ends_at=_end_of(debt),
-        urgency=debt.payload.get("urgency", "window"),
+        urgency=urgency,  # of now: an ask may have waited
     )
 
 

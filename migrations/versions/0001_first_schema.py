@@ -313,7 +313,11 @@ def upgrade() -> None:
         sa.UniqueConstraint("idempotency_key"),
     )
     op.create_index(
-        "outbox_due", "outbox", ["due_at", "id"], unique=False, postgresql_where=sa.text("status IN ('owed', 'paying')")
+        "outbox_due",
+        "outbox",
+        ["kind", "due_at", "id"],
+        unique=False,
+        postgresql_where=sa.text("status IN ('owed', 'paying')"),
     )
     op.create_index("outbox_of", "outbox", ["authorization_id", "id"], unique=False)
 

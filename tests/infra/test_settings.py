@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
-from infra.settings import BadSettings, load, need_for_processes_apart
+from infra.settings import BadSettings, load, need_for_processes_apart, unknown
 
 KEY = base64.b64encode(bytes(32)).decode()
 
@@ -64,6 +67,20 @@ def test_a_bad_value_is_named_with_its_remedy(name: str, value: str, remedy: str
     assert str(raised.value).count("\n") == 0
 
 
+def test_a_sentence_names_the_variable_once_and_ends_once() -> None:
+    with pytest.raises(BadSettings) as raised:
+        load(smtp_url="localhost:25")
+
+    assert str(raised.value).startswith("EVERSPARK_SMTP_URL cannot be used: it must begin with")
+    assert not str(raised.value).endswith("..")
+
+
+def test_a_misspelt_variable_is_named_with_the_nearest() -> None:
+    variables = ["EVERSPARK_SMPT_URL", "EVERSPARK_PORT", "everspark_host", "PATH", "EVERSPARK_QQQQQQQQQ"]
+
+    assert unknown(variables) == {"EVERSPARK_QQQQQQQQQ": None, "EVERSPARK_SMPT_URL": "EVERSPARK_SMTP_URL"}
+
+
 @pytest.mark.parametrize("missing", ["database_url", "redis_url", "secret_key"])
 def test_processes_apart_say_what_they_lack(missing: str) -> None:
     given = {"database_url": "postgresql://db/x", "redis_url": "redis://r", "secret_key": KEY}
@@ -78,6 +95,25 @@ def test_the_program_stops_with_one_sentence_and_exit_code_2() -> None:
     assert ended.returncode == 2
     assert ended.stderr.startswith("EVERSPARK_PORT cannot be used")
     assert len(ended.stderr.splitlines()) == 1
+
+
+@pytest.fixture
+def empty_database(database_url: str) -> Iterator[str]:
+    """The URL of a database that was never migrated."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("create database unmigrated")
+        yield database_url.replace("/everspark?", "/unmigrated?").replace("@/everspark", "@/unmigrated")
+        connection.execute("drop database unmigrated with (force)")
+
+
+@pytest.mark.parametrize("process", ["web", "worker", "scheduler"])
+def test_processes_apart_need_a_migrated_database_and_name_strange_variables(process: str, empty_database: str) -> None:
+    ended = start(process, DATABASE_URL=empty_database, REDIS_URL="redis://127.0.0.1:9", SECRET_KEY=KEY, SMPT_URL="x")
+
+    assert ended.returncode == 1
+    warning, sentence = ended.stderr.splitlines()
+    assert json.loads(warning)["nearest"] == "EVERSPARK_SMTP_URL"
+    assert "everspark migrate" in sentence
 
 
 def test_a_secret_is_not_repeated() -> None:

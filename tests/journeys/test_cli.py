@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from domain.renewal import Urgency
 from everspark.cli import main
 from infra import inbox, ledger
 from infra.database import hot
@@ -85,7 +86,7 @@ def test_show_answers_exactly_what_is_promised(everspark: Command, engine: Engin
 
     shown = everspark("show", KEY, "--json").json
 
-    assert {name: shown[name] for name in shown if name not in {"key", "history"}} == {
+    assert {name: shown[name] for name in shown if name not in {"key", "history", "asks"}} == {
         "advertiser_id": "7200000000000000001",
         "item_id": "7300000000000000001",
         "route": "code",
@@ -120,6 +121,81 @@ def test_what_is_not_there_is_code_3(everspark: Command) -> None:
 
     assert ended.code == 3
     assert "There is no authorization 1/2" in ended.err
+
+
+def an_ask(engine: Engine, *, status: str = "owed", last_error: str | None = None) -> None:
+    values = {"now": NOW, "status": status, "error": last_error}
+    with hot(engine) as connection:
+        connection.execute(
+            "insert into asks (authorization_id, period_ends_at, rung, urgency, days, asked_at)"
+            " values (1, %(now)s, 0, 'calm', 30, %(now)s)".replace("'calm'", f"'{next(iter(Urgency))}'"),
+            values,
+        )
+        connection.execute(
+            "insert into outbox (kind, key, authorization_id, ask_id, idempotency_key, payload, status, due_at,"
+            " last_error, created_at)"
+            " values ('ask.mail', 'k', 1, 1, 'once', '{}', %(status)s, %(now)s, %(error)s, %(now)s)",
+            values,
+        )
+
+
+def test_show_tells_what_became_of_the_messages(everspark: Command, engine: Engine) -> None:
+    an_authorization(engine)
+    an_ask(engine, last_error="no mail server is configured")
+
+    [ask] = everspark("show", KEY, "--json").json["asks"]
+
+    assert ask == {
+        "rung": 0,
+        "asked_at": "2026-11-22T10:00:00Z",
+        "status": "owed",
+        "reason": "no mail server is configured",
+        "settled_at": None,
+    }
+    assert re.search(r"owed +no mail server is configured", everspark("show", KEY).out)
+
+
+def test_doctor_says_what_messages_wait_for(everspark: Command, engine: Engine) -> None:
+    an_authorization(engine)
+    an_ask(engine, last_error="no mail server is configured")
+
+    [outbox] = everspark("doctor", "--only", "outbox", "--json").json["findings"]
+
+    assert outbox["ok"]
+    assert outbox["detail"].endswith("1 message waits: no mail server is configured")
+
+
+def test_a_key_whose_events_wait_says_so(everspark: Command, engine: Engine) -> None:
+    an_event(engine, event_id="e-1", status="early")
+    an_event(engine, event_id="e-2", status="parked")
+
+    ended = everspark("show", KEY)
+
+    assert ended.code == 3
+    assert "1 early, 1 parked" in ended.err
+    assert everspark("doctor", "--only", "events", "--json").json["findings"][0]["remedy"].endswith("--status parked`")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("list",), ("show", KEY), ("events", "list"), ("doctor",), ("producer", "list")], ids=" ".join
+)
+def test_looking_makes_no_database(
+    arguments: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "misspelt"
+    with pytest.raises(SystemExit) as ended:
+        main([*arguments, "--data", str(folder)])
+
+    assert ended.value.code == 1
+    assert f"There is no database in {folder} yet" in capsys.readouterr().err
+    assert not folder.exists()
+
+
+def test_doctor_lists_what_it_looks_at(everspark: Command) -> None:
+    ended = everspark("doctor", "--only", "nothing")
+
+    assert ended.code == 2
+    assert "key, database, clock" in ended.err
 
 
 def test_list_filters(everspark: Command, engine: Engine) -> None:

@@ -136,7 +136,8 @@ class Line:
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._database = engine.url
         self._passes = asyncio.Event()
-        self._threads: set[asyncio.Task[None]] = set()
+        self._carriers: set[asyncio.Task[None]] = set()
+        self._writers: list[asyncio.StreamWriter] = []
         self.connections = 0
 
     @property
@@ -154,8 +155,12 @@ class Line:
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
-        for thread in self._threads:
-            thread.cancel()
+        for carrier in self._carriers:
+            carrier.cancel()
+        await asyncio.gather(*self._carriers, return_exceptions=True)
+        for writer in self._writers:
+            writer.close()
+        await asyncio.gather(*(writer.wait_closed() for writer in self._writers), return_exceptions=True)
 
     def falls_silent(self) -> None:
         self._passes.clear()
@@ -165,6 +170,7 @@ class Line:
 
     async def _joined(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self._writers.append(writer)
         await self._passes.wait()
         host = self._database.query.get("host") or self._database.host or ""
         port = int(str(self._database.query.get("port") or self._database.port or 5432))
@@ -172,8 +178,9 @@ class Line:
             there, here = await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
         else:
             there, here = await asyncio.open_connection(str(host), port)
+        self._writers.append(here)
         for source, target in ((reader, here), (there, writer)):
-            self._threads.add(asyncio.create_task(self._carried(source, target)))
+            self._carriers.add(asyncio.create_task(self._carried(source, target)))
 
     async def _carried(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         while data := await source.read(65536):

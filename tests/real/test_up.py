@@ -109,6 +109,18 @@ def test_the_first_event_goes_in_and_is_found_after_a_restart(up: Callable[..., 
     assert second.process.wait(30) == 0
 
 
+def test_a_producer_is_given_the_address_of_the_running_service(up: Callable[..., Up], home: Path) -> None:
+    running = up()
+    address = running.line(r"listens on (\S+)")
+
+    added = run([*EVERSPARK, "producer", "add", "crm", "--data", str(home), "--json"])
+
+    assert json.loads(added.stdout)["url"] == f"{address}/webhooks/crm"
+    running.process.send_signal(signal.SIGTERM)
+    assert running.process.wait(30) == 0
+    assert not (home / "address").exists()
+
+
 def test_a_second_signal_ends_it_at_once(up: Callable[..., Up]) -> None:
     process = up()
     process.line(r"listens on (\S+)")
