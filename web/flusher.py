@@ -29,6 +29,7 @@ ROWS_A_COMMIT = 500
 # Rows waiting for the database before new deliveries are turned away: some seconds of full speed.
 MOST_WAITING = 20_000
 SESSION = "-c timezone=UTC -c statement_timeout=10s"
+TELL_SPACING_SECONDS = 0.02
 # Longer than any commit, shorter than a producer's own patience: what is not committed by then is answered 503.
 PATIENCE_SECONDS = 10.0
 
@@ -227,6 +228,8 @@ class Flusher:
             except Exception:
                 # The events are committed; the rescue sweep finds what a lost nudge left behind.
                 log.exception("nudge_failed", mailboxes=len(mailboxes))
+            # The first commit is told at once; those of the next moments together, which spares Redis and this thread.
+            await asyncio.sleep(TELL_SPACING_SECONDS)
 
     def _tell_once(self, mailboxes: set[int], senders: set[str]) -> None:
         self._nudges.mailboxes(mailboxes)

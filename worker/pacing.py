@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-SPACING = 0.04
-PLENTY = 6
+SPACING = 0.1
+PLENTY = 8
 
 
 @dataclass(slots=True)
