@@ -20,7 +20,7 @@ SELECT id, key, advertiser_id, item_id, account_handle AS account, route, state,
 FROM authorizations WHERE key = %s
 """
 HISTORY = """
-SELECT at, event, outcome, from_state AS "from", to_state AS "to", reason, note
+SELECT at, recorded_at, event, outcome, from_state AS "from", to_state AS "to", reason, note
 FROM history WHERE authorization_id = %s ORDER BY id
 """
 ASKS = """
@@ -58,7 +58,7 @@ def show(
     history: list[dict[str, Any]] = found.pop("history")
     asks: list[dict[str, Any]] = found.pop("asks")
     as_facts(found | {"why": f"{sentence(found['why'])} ({found['why']})"})
-    columns = ("at", "event", "outcome", "from", "to", "reason", "note")
+    columns = ("at", "recorded_at", "event", "outcome", "from", "to", "reason", "note")
     as_table(columns, [[row[name] for name in columns] for row in history], title="\nHistory")
     if asks:
         as_table(list(asks[0]), [list(row.values()) for row in asks], title="\nAsks, and their messages")
