@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from worker.pacing import PLENTY, SPACING, Pacing
+from worker.pacing import ENOUGH, PLENTY, SPACING, Pacing
 
 
 def test_only_a_mailbox_that_held_plenty_waits_and_only_until_its_time() -> None:
@@ -19,4 +19,7 @@ def test_only_a_mailbox_that_held_plenty_waits_and_only_until_its_time() -> None
     assert pacing.pause(2) == 0
 
     time[0] += SPACING
+    assert pacing.pause(1) == 0
+
+    pacing.note(1, begun=time[0], events=ENOUGH)
     assert pacing.pause(1) == 0
