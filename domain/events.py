@@ -40,10 +40,11 @@ class Creator:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Code:
-    """A Spark code without the code: its keyed fingerprint and its last characters."""
+    """A Spark code without the code: its keyed fingerprint, its last characters, and whether it has the usual shape."""
 
     fingerprint: str
     last: str
+    is_strict: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -46,6 +46,7 @@ class KeptCode(msgspec.Struct, frozen=True):
 
     fingerprint: str | None = None
     last: str | None = None
+    is_strict: bool = True
 
 
 class KeptSubmission(msgspec.Struct, frozen=True):
@@ -207,7 +208,7 @@ def _grant(data: KeptGrant, at: datetime) -> events.CodeGranted:
 def _code(data: KeptCode | None) -> events.Code | None:
     if data is None or data.fingerprint is None:
         return None
-    return events.Code(fingerprint=data.fingerprint, last=data.last or "")
+    return events.Code(fingerprint=data.fingerprint, last=data.last or "", is_strict=data.is_strict)
 
 
 def _ad(data: Ad) -> events.Ad:

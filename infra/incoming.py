@@ -67,8 +67,11 @@ class Reader:
         if text is None:
             return cleaned(everything, raw), None
         found = spark_code.find(text)
-        code = {"fingerprint": self._vault.fingerprint(found.code), "last": found.last} if found else {}
-        data = encode({**without_codes(everything), "code": {"fingerprint": None, "last": None} | code})
+        code: dict[str, object] = {"fingerprint": None, "last": None}
+        if found:
+            code = {"fingerprint": self._vault.fingerprint(found.code), "last": found.last}
+            code |= {} if found.is_strict else {"is_strict": False}
+        data = encode({**without_codes(everything), "code": code})
         # Sealed as `codes` keeps it: the worker holds no key and moves the bytes as they are.
         return data, self._vault.seal(found.code if found else without_nul(text), context="code")
 

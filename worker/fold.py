@@ -18,6 +18,7 @@ from domain.events import (
     CodeGranted,
     CodeSubmitted,
     Creator,
+    Event,
     LifecycleEvent,
     PeriodExtended,
     RenewalDue,
@@ -89,7 +90,7 @@ def apply(changes: Changes, mail: Mail, now: datetime, policy: Policy) -> str:
         event = event_of(mail.type, mail.data, mail.occurred_at)
         match event:
             case CodeSubmitted():
-                return submit(changes, mail, event)
+                return submit(changes, mail, event, policy)
             case RenewalDue():
                 return remind(changes, mail, event, now, policy)
             case _:
@@ -161,14 +162,15 @@ def add_grant(
     )
 
 
-def submit(changes: Changes, mail: Mail, event: CodeSubmitted) -> str:
+def submit(changes: Changes, mail: Mail, event: CodeSubmitted, policy: Policy) -> str:
     """A code goes to TikTok before anything is believed of it; a text without a code goes to a person."""
     if event.code is None or mail.sealed is None:
         return finish(changes, mail, Outcome.PARKED, Reason.NO_CODE_FOUND, before=changes.after.get(mail.key))
     code = submitted(mail, event.code, mail.sealed)
     changes.codes.append(code)
     changes.checks.append(code)
-    return finish(changes, mail, WAITING, Reason.WAITING_FOR_TIKTOK, before=changes.after.get(mail.key))
+    known = changes.after.get(mail.key)
+    return finish(changes, mail, WAITING, Reason.WAITING_FOR_TIKTOK, before=known, note=warning_of(event, policy))
 
 
 def submitted(mail: Mail, code: Code, sealed: bytes) -> SubmittedCode:
@@ -244,14 +246,18 @@ def planned(authorization: Authorization, now: datetime, policy: Policy) -> Auth
     return changed(authorization, plan=plan(authorization, now=now, policy=policy))
 
 
-def warning_of(event: LifecycleEvent, policy: Policy) -> str | None:
+def warning_of(event: Event, policy: Policy) -> str | None:
     """What a person should know of an event that was accepted all the same."""
-    if not isinstance(event, AdStarted) or event.ad.daily_spend is None:
-        return None
-    if event.ad.daily_spend >= Decimal(policy.minimum_daily_budget):
-        return None
-    budget = f"{event.ad.daily_spend} {event.ad.currency or ''}".strip()
-    return f"daily budget {budget} is under TikTok's minimum of {policy.minimum_daily_budget} for a campaign"
+    match event:
+        case AdStarted(ad=Ad(daily_spend=Decimal() as spend, currency=currency)) if spend < policy.minimum_daily_budget:
+            least = f"TikTok's minimum of {policy.minimum_daily_budget} for a campaign"
+            return f"daily budget {spend} {currency or ''}".strip() + f" is under {least}"
+        case CodeSubmitted(code=Code(is_strict=False)) | CodeGranted(code=Code(is_strict=False)):
+            return (
+                "the code has not the usual shape (# and 63 characters and =); only TikTok can say whether it is good"
+            )
+        case _:
+            return None
 
 
 def keys_of(mails: Iterable[Mail]) -> list[str]:

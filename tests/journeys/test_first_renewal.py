@@ -232,3 +232,14 @@ def test_early_events_are_not_tried_again_for_nothing(everspark: Service) -> Non
 
     with hot(everspark.engine) as connection:
         assert connection.execute("SELECT seq, handled_at FROM inbox ORDER BY seq LIMIT 5").fetchall() == handled
+
+
+def test_a_code_of_an_unusual_shape_is_accepted_with_a_warning(everspark: Service) -> None:
+    everspark.hears("authorization.requested", route="code", days=30, creator=CREATOR)
+
+    everspark.hears("code.submitted", code="#" + "aB3/" * 12)
+    everspark.settles()
+
+    with hot(everspark.engine) as connection:
+        [(note,)] = connection.execute("SELECT note FROM history WHERE event = 'code.submitted'").fetchall()
+    assert "not the usual shape" in note
