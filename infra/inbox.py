@@ -222,13 +222,3 @@ def replay(connection: psycopg.Connection[Any], seqs: Sequence[int]) -> set[int]
         [list(seqs)],
     ).fetchall()
     return {row[0] for row in rows}
-
-
-def ready_mailboxes(connection: psycopg.Connection[Any], *, now: datetime, unhandled_since: datetime) -> set[int]:
-    """The mailboxes with events that nobody handled: accepted before `unhandled_since`, or due for another try."""
-    rows = connection.execute(
-        "SELECT DISTINCT mailbox FROM pending JOIN inbox USING (seq, mailbox)"
-        " WHERE status = 'ready' AND (try_at IS NULL OR try_at <= %s) AND received_at <= %s",
-        [now, unhandled_since],
-    ).fetchall()
-    return {row[0] for row in rows}

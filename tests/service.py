@@ -18,8 +18,8 @@ from starlette.testclient import TestClient
 from infra import producers
 from infra.broker import make_broker, make_nudges
 from infra.clock import HandClock
-from infra.database import hot, transaction
-from infra.inbox import ready_mailboxes
+from infra.database import transaction
+from infra.inbox import MAILBOXES
 from infra.mail import Mailer, SmtpMailer, SmtpServer
 from infra.settings import Settings
 from infra.tables import AuthorizationRow, History, Outbox
@@ -64,13 +64,10 @@ class Service:
     def settles(self) -> None:
         """Everything that is ready is applied, and everything that is owed is paid."""
         for _ in range(10):
-            with hot(self.engine) as connection:
-                now = self.clock.now()
-                mailboxes = ready_mailboxes(connection, now=now, unhandled_since=now)
-            if not mailboxes:
+            policy = policy_of(self.settings)
+            drained = [drain(self.engine, self.clock, policy, mailbox) for mailbox in range(MAILBOXES)]
+            if not any(each.outcomes for each in drained):
                 break
-            for mailbox in mailboxes:
-                drain(self.engine, self.clock, policy_of(self.settings), mailbox)
         pay(self.engine, self.clock, self._mailer, mail_from=self.settings.mail_from)
 
     def sleeps(self, span: timedelta, *, step: timedelta = timedelta(hours=6)) -> None:
