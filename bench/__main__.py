@@ -10,7 +10,7 @@ import structlog
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from bench import over_http, queued, sweeping
+from bench import over_http, queued, reconciling, sweeping
 from bench.queued import Say
 from bench.results import Result, keep, show
 from bench.servers import Stage, stage
@@ -27,6 +27,7 @@ MEASURES: dict[str, Measure] = {
     "latency": queued.latency,
     "http": over_http.http,
     "sweeps": sweeping.sweeps,
+    "reconcile": reconciling.reconcile,
 }
 
 

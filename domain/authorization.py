@@ -53,16 +53,22 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Flight:
-    """An ad with its last start and its last stop; either may have been heard first."""
+    """An ad with its last start, its last stop and the last time TikTok silenced it; any may have been heard first."""
 
     ad: Ad
     started_at: datetime | None = None
     stopped_at: datetime | None = None
+    lost_at: datetime | None = None
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether somebody wants the ad to run: it was started and not stopped, whether or not TikTok lets it deliver."""
+        return self.started_at is not None and (self.stopped_at is None or self.stopped_at < self.started_at)
 
     @property
     def is_live(self) -> bool:
         """Whether the last thing that happened to the ad was a start."""
-        return self.started_at is not None and (self.stopped_at is None or self.stopped_at < self.started_at)
+        return self.is_wanted and not (self.started_at and self.lost_at and self.started_at <= self.lost_at)
 
     def delivers_at(self, at: datetime) -> bool:
         """Whether the ad is live and its flight is not over at `at`."""
@@ -90,6 +96,7 @@ class Authorization:
     expires_at: datetime | None = None
     ladder_from: datetime | None = None
     period_source: str | None = None
+    corrected_at: datetime | None = None
     revoked_at: datetime | None = None
     declined_at: datetime | None = None
     rung: int = 0

@@ -85,10 +85,11 @@ class CodeGranted:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CodeRefused:
-    """TikTok did not accept a code; whatever was granted before stands."""
+    """TikTok did not accept a code; whatever was granted before stands. `reason` is a symbol of `domain.refusals`."""
 
     at: datetime
     reason: str
+    said: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,8 +109,25 @@ class AdStopped:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class AdLost:
+    """An ad that is meant to run does not: TikTok says that what it shows (`reason`: the post, the music) is not authorized."""
+
+    at: datetime
+    ad_id: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PeriodExtended:
     """The creator extended the current code: same code, later end."""
+
+    at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PeriodCorrected:
+    """TikTok shows an earlier end than was told; what TikTok shows is true."""
 
     at: datetime
     expires_at: datetime
@@ -160,7 +178,9 @@ LifecycleEvent = (
     | CodeRefused
     | AdStarted
     | AdStopped
+    | AdLost
     | PeriodExtended
+    | PeriodCorrected
     | PeriodEnded
     | CodeWithdrawn
     | RequestDeclined
@@ -186,4 +206,11 @@ class RenewalDue:
     rung: int
 
 
-Event = LifecycleEvent | CodeSubmitted | RenewalDue
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UnbindRequested:
+    """An operator wants an ended authorization's post to leave the advertiser's list at TikTok."""
+
+    at: datetime
+
+
+Event = LifecycleEvent | CodeSubmitted | RenewalDue | UnbindRequested

@@ -11,12 +11,14 @@ from datetime import datetime
 from domain.authorization import Authorization, Flight, changed
 from domain.events import (
     Ad,
+    AdLost,
     AdStarted,
     AdStopped,
     AuthorizationRequested,
     CodeGranted,
     CodeWithdrawn,
     LifecycleEvent,
+    PeriodCorrected,
     PeriodExtended,
     PostChanged,
     RequestDeclined,
@@ -34,6 +36,10 @@ def learn(known: Authorization, event: LifecycleEvent) -> Authorization:
             return learn_start(known, event)
         case AdStopped():
             return learn_stop(known, event)
+        case AdLost():
+            return learn_loss(known, event)
+        case PeriodCorrected() if may_correct(known, event):
+            return changed(known, expires_at=event.expires_at, corrected_at=event.at, period_source="period.corrected")
         case CodeWithdrawn():
             # Also one that a newer grant has overtaken: it still tells which older grants count for nothing.
             return changed(known, revoked_at=latest(known.revoked_at, event.at))
@@ -76,6 +82,8 @@ def improves_the_period(known: Authorization, event: CodeGranted | PeriodExtende
     """Whether the event brings a later end. What was not taken back is better than what was, whatever its end."""
     if known.starts_at is None:
         return isinstance(event, CodeGranted)
+    if precedes(event.at, known.corrected_at):
+        return False
     is_dead, would_be_dead = was_taken_back(known, known.starts_at), was_taken_back(known, begin_of(event))
     if is_dead != would_be_dead:
         return is_dead and isinstance(event, CodeGranted)
@@ -102,13 +110,31 @@ def learn_start(known: Authorization, event: AdStarted) -> Authorization:
     flight = known.flights.get(event.ad.ad_id, Flight(ad=event.ad))
     if flight.started_at is not None and flight.started_at > event.at:
         return known
-    return with_flight(known, replace(flight, ad=event.ad, started_at=event.at))
+    return with_flight(known, replace(flight, ad=completed(event.ad, flight.ad), started_at=event.at))
+
+
+def completed(ad: Ad, known: Ad) -> Ad:
+    """`ad`, with what it leaves out as it was known."""
+    names = ("flight_end", "daily_spend", "currency", "objective", "billing_event")
+    missing = {name: getattr(known, name) for name in names if getattr(ad, name) is None}
+    return replace(ad, **missing) if any(value is not None for value in missing.values()) else ad
 
 
 def learn_stop(known: Authorization, event: AdStopped) -> Authorization:
     """The ad's newest stop, also of an ad whose start has not been heard of."""
     flight = known.flights.get(event.ad_id, Flight(ad=Ad(ad_id=event.ad_id)))
     return with_flight(known, replace(flight, stopped_at=latest(flight.stopped_at, event.at)))
+
+
+def learn_loss(known: Authorization, event: AdLost) -> Authorization:
+    """The newest time that TikTok silenced the ad, also one whose start has not been heard of."""
+    flight = known.flights.get(event.ad_id, Flight(ad=Ad(ad_id=event.ad_id)))
+    return with_flight(known, replace(flight, lost_at=latest(flight.lost_at, event.at)))
+
+
+def may_correct(known: Authorization, event: PeriodCorrected) -> bool:
+    """Whether the correction is about the present period: a running one that TikTok was read after, and the last reading."""
+    return known.is_running and not precedes(event.at, known.starts_at, known.ladder_from, known.corrected_at)
 
 
 def with_flight(known: Authorization, flight: Flight) -> Authorization:

@@ -10,10 +10,12 @@ from datetime import datetime
 
 from domain.authorization import Authorization
 from domain.events import (
+    AdLost,
     AdStarted,
     AdStopped,
     CodeGranted,
     LifecycleEvent,
+    PeriodCorrected,
     PeriodEnded,
     PeriodExtended,
     PostChanged,
@@ -26,8 +28,8 @@ Guard = Callable[[Authorization, LifecycleEvent, Authorization], bool]
 
 
 def new_end(event: LifecycleEvent) -> datetime | None:
-    """The end that a grant or an extension brings; None is no end at all."""
-    return event.expires_at if isinstance(event, CodeGranted | PeriodExtended) else None
+    """The end that a grant, an extension or a correction brings; None is no end at all."""
+    return event.expires_at if isinstance(event, CodeGranted | PeriodExtended | PeriodCorrected) else None
 
 
 def it_outlasts_the_period(known: Authorization, event: LifecycleEvent, _after: Authorization) -> bool:
@@ -40,8 +42,13 @@ def it_outlasts_the_period(known: Authorization, event: LifecycleEvent, _after: 
 
 
 def it_ends_as_known(known: Authorization, event: LifecycleEvent, _after: Authorization) -> bool:
-    """The grant or extension brings the very end that is known."""
+    """The grant, extension or correction brings the very end that is known."""
     return known.has_period and known.expires_at == new_end(event)
+
+
+def it_corrects_nothing(known: Authorization, _event: LifecycleEvent, after: Authorization) -> bool:
+    """TikTok was read before the present period began, or before a reading that is known."""
+    return known.expires_at == after.expires_at
 
 
 def it_began_after_the_revocation(known: Authorization, event: LifecycleEvent, _after: Authorization) -> bool:
@@ -112,12 +119,13 @@ def an_ad_is_still_live(_known: Authorization, _event: LifecycleEvent, after: Au
 
 
 def something_newer_is_known_of_the_ad(known: Authorization, event: LifecycleEvent, _after: Authorization) -> bool:
-    """The ad stopped after this start, or started after this stop."""
+    """The ad stopped or was silenced after this start, or started after this stop or silence."""
     match event:
         case AdStarted(at=at, ad=ad):
             flight = known.flights.get(ad.ad_id)
-            return flight is not None and flight.stopped_at is not None and flight.stopped_at >= at
-        case AdStopped(at=at, ad_id=ad_id):
+            ends = (flight.stopped_at, flight.lost_at) if flight is not None else ()
+            return any(end is not None and end >= at for end in ends)
+        case AdStopped(at=at, ad_id=ad_id) | AdLost(at=at, ad_id=ad_id):
             flight = known.flights.get(ad_id)
             return flight is not None and flight.started_at is not None and flight.started_at > at
         case _:

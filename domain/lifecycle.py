@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from domain.authorization import ENDED_STATES, RUNNING_STATES, Authorization, State, changed
 from domain.events import (
+    AdLost,
     AdStarted,
     AdStopped,
     AuthorizationRequested,
@@ -19,6 +20,7 @@ from domain.events import (
     CodeRefused,
     CodeWithdrawn,
     LifecycleEvent,
+    PeriodCorrected,
     PeriodEnded,
     PeriodExtended,
     PostChanged,
@@ -33,6 +35,7 @@ from domain.guards import (
     an_ad_is_still_live,
     an_ad_still_delivers,
     it_began_after_the_revocation,
+    it_corrects_nothing,
     it_ends_as_known,
     it_happened_after_the_end,
     it_happened_after_the_revocation,
@@ -156,6 +159,18 @@ LAST_STOPPED = (
     *when(an_ad_is_still_live, stay(Reason.AD_STOPPED)),
     move(State.AUTHORIZED, Reason.LAST_AD_STOPPED),
 )
+# TikTok silences an ad whose post is not authorized; somebody wants it to run all the same, so the need stays.
+SILENCED = (
+    *when(something_newer_is_known_of_the_ad, late),
+    *when(it_is_known_already, again),
+    stay(Reason.AD_LOST),
+)
+LAST_SILENCED = (
+    *when(something_newer_is_known_of_the_ad, late),
+    *when(it_is_known_already, again),
+    *when(an_ad_is_still_live, stay(Reason.AD_LOST)),
+    move(State.AUTHORIZED, Reason.LAST_AD_LOST),
+)
 EXTENDED = (*when(it_outlasts_the_period, stay(Reason.EXTENDED)), *when(it_ends_as_known, again), late)
 # Asked anew after its end: extending the old code is TikTok's own remedy, and answers the request.
 ANSWERED = (*when(a_grant_is_known, *REVIVED), early)
@@ -164,6 +179,12 @@ CONTRADICTED = (
     *when(no_grant_is_known, early),
     *when(it_happened_after_the_revocation, park(Reason.EXTENSION_AFTER_REVOCATION)),
     late,
+)
+# Told of a later end than TikTok shows: the present period is shorter. One that was read before the period began is old.
+CORRECTED = (
+    *when(it_ends_as_known, again),
+    *when(it_corrects_nothing, late),
+    stay(Reason.CORRECTED),
 )
 # A request that overtook the end, or the withdrawal, that it answers: the end comes late, the request stands.
 ENDED = (
@@ -204,7 +225,9 @@ GRID: dict[type[LifecycleEvent], tuple[Cell, Cell, Cell, Cell, Cell]] = {
     CodeRefused:            (REFUSED,             REFUSED,     REFUSED,      REFUSED,         REFUSED),
     AdStarted:              (EARLY,               STARTED,     ANOTHER,      STRAY,           STRAY),
     AdStopped:              (STOPPED,             STOPPED,     LAST_STOPPED, STOPPED,         STOPPED),
+    AdLost:                 (SILENCED,            SILENCED,    LAST_SILENCED, SILENCED,        SILENCED),
     PeriodExtended:         (ANSWERED,            EXTENDED,    EXTENDED,     REVIVED,         CONTRADICTED),
+    PeriodCorrected:        (LATE,                CORRECTED,   CORRECTED,    LATE,            LATE),
     PeriodEnded:            (LATE,                ENDED,       ENDED,        AGAIN,           LATE),
     CodeWithdrawn:          (WITHDRAWN_UNGRANTED, WITHDRAWN,   WITHDRAWN,    WITHDRAWN_ENDED, AGAIN),
     RequestDeclined:        (DECLINED,            NOT_RENEWED, NOT_RENEWED,  NOT_RENEWED,     AGAIN),

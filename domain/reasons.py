@@ -16,8 +16,11 @@ class Reason(StrEnum):
     RENEWED = "renewed"
     REVIVED = "revived"
     EXTENDED = "extended"
+    CORRECTED = "corrected"
     AD_STARTED = "ad_started"
     ANOTHER_AD = "another_ad"
+    AD_LOST = "ad_lost"
+    LAST_AD_LOST = "last_ad_lost"
     LAST_AD_STOPPED = "last_ad_stopped"
     AD_STOPPED = "ad_stopped"
     PERIOD_ENDED = "period_ended"
@@ -38,7 +41,12 @@ class Reason(StrEnum):
     NO_LONGER_DUE = "no_longer_due"
     WAITING_FOR_TIKTOK = "waiting_for_tiktok"
     NO_CODE_FOUND = "no_code_found"
+    CODE_IN_HAND = "code_in_hand"
     UNREADABLE = "unreadable"
+    LOOK_CALLED_FOR = "look_called_for"
+    NOTHING_TO_LOOK_AT = "nothing_to_look_at"
+    UNBINDING = "unbinding"
+    NOT_UNBOUND = "not_unbound"
     # Why the next action is what it is.
     UNANSWERED_REQUEST = "unanswered_request"
     RENEWAL_NEEDED = "renewal_needed"
@@ -62,8 +70,11 @@ SENTENCES: dict[Reason, str] = {
     Reason.RENEWED: "a newer grant lasts longer than the one before",
     Reason.REVIVED: "a newer grant or an extension brought it back",
     Reason.EXTENDED: "the creator extended the code",
+    Reason.CORRECTED: "TikTok shows an earlier end than was told",
     Reason.AD_STARTED: "an ad that uses it delivers",
     Reason.ANOTHER_AD: "a further ad uses it",
+    Reason.AD_LOST: "TikTok stopped an ad, since what it shows is not authorized",
+    Reason.LAST_AD_LOST: "TikTok stopped the last ad that used it, since what it shows is not authorized",
     Reason.LAST_AD_STOPPED: "the last ad that used it stopped",
     Reason.AD_STOPPED: "an ad stopped",
     Reason.PERIOD_ENDED: "its period is over",
@@ -84,6 +95,11 @@ SENTENCES: dict[Reason, str] = {
     Reason.NO_LONGER_DUE: "the renewal was no longer due when its turn came",
     Reason.WAITING_FOR_TIKTOK: "waiting for TikTok to confirm the code",
     Reason.NO_CODE_FOUND: "no Spark code was found in the text; a person should look",
+    Reason.CODE_IN_HAND: "this very code is being checked already",
+    Reason.LOOK_CALLED_FOR: "TikTok hinted that something changed; it is looked at",
+    Reason.NOTHING_TO_LOOK_AT: "TikTok hinted at something that no connected advertiser has",
+    Reason.UNBINDING: "the post is to be unbound at TikTok",
+    Reason.NOT_UNBOUND: "only what has ended is unbound; nothing was done",
     Reason.UNREADABLE: "the stored event cannot be read; a person should look",
     Reason.UNANSWERED_REQUEST: "the request lapses when nobody answers",
     Reason.RENEWAL_NEEDED: "something that needs the authorization runs on after its end",

@@ -70,11 +70,15 @@ STALE_AFTER = timedelta(days=7)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Policy:
-    """What operators may set: the periods on offer (days) and how long a request may stay unanswered."""
+    """What operators may set: the periods on offer (days) and how long a request may stay unanswered.
+
+    `unbind_after`: how long after its end a post is unbound at TikTok; None: never by itself.
+    """
 
     offered_days: tuple[int, ...] = (7, 30, 60, 365)
     lapse_after: timedelta = timedelta(days=14)
     minimum_daily_budget: int = 50
+    unbind_after: timedelta | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -154,7 +158,7 @@ def objection_to_asking(authorization: Authorization, from_: datetime) -> Reason
 
 def need_of(authorization: Authorization) -> datetime | None:
     """Until when something needs the authorization; None if nothing does. An ad without an end needs it for ever."""
-    ends = [flight.ad.flight_end or FOREVER for flight in authorization.flights.values() if flight.is_live]
+    ends = [flight.ad.flight_end or FOREVER for flight in authorization.flights.values() if flight.is_wanted]
     if authorization.needed_until is not None:
         ends.append(authorization.needed_until)
     return max(ends, default=None)

@@ -1,35 +1,66 @@
-"""Where the running `everspark up` listens, as it wrote it into the data folder for the commands beside it."""
+"""Where the running `everspark up` listens, and in a demo by which clock it lives: as it wrote both into the data folder
+for the commands beside it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 
+from infra.clock import Clock, RunningClock, SystemClock
 from infra.settings import Settings
+
+CLOCK = "clock"
 
 
 def of(settings: Settings) -> str:
     """The configured public address, else that of the service on this data folder, else what the settings come to."""
     if settings.is_embedded and not settings.has_public_url:
-        with suppress(OSError):
-            return _file(settings).read_text().strip() or settings.public_url
+        return next(iter(_lines(settings)), "") or settings.public_url
     return settings.public_url
 
 
+def clock_of(settings: Settings) -> Clock:
+    """The clock of the demo that runs on this data folder, else the machine's."""
+    for line in _lines(settings) if settings.is_embedded else []:
+        match line.split():
+            case [word, simulated, real, speed] if word == CLOCK:
+                return _running(datetime.fromisoformat(simulated), datetime.fromisoformat(real), float(speed))
+    return SystemClock()
+
+
 @contextmanager
-def announced(settings: Settings) -> Iterator[None]:
+def announced(settings: Settings, clock: Clock | None = None) -> Iterator[None]:
     """The file stands while the service runs. A kill leaves it behind; the next start writes it anew."""
     if not settings.is_embedded:
         yield
         return
     path = _file(settings)
-    path.write_text(f"{settings.public_url}\n")
+    path.write_text(f"{settings.public_url}\n{_told(clock)}")
     path.chmod(0o644)
     try:
         yield
     finally:
         path.unlink(missing_ok=True)
+
+
+def _told(clock: Clock | None) -> str:
+    """What the simulated clock shows at which real instant, and how fast it goes: each process runs its own from there."""
+    if not isinstance(clock, RunningClock):
+        return ""
+    return f"{CLOCK} {clock.now().isoformat()} {SystemClock().now().isoformat()} {clock.speed}\n"
+
+
+def _running(simulated: datetime, real: datetime, speed: float) -> RunningClock:
+    return RunningClock(simulated + (SystemClock().now() - real) * speed, speed)
+
+
+def _lines(settings: Settings) -> list[str]:
+    with suppress(OSError):
+        return _file(settings).read_text().splitlines()
+    return []
 
 
 def _file(settings: Settings) -> Path:

@@ -1,22 +1,34 @@
-"""`everspark show` and `everspark list`: where an authorization stands, what comes next, and why."""
+"""`everspark show` and `everspark list`: where an authorization stands, what comes next, and why; `everspark unbind`."""
 
+from dataclasses import asdict
+from datetime import datetime
 from typing import Annotated, Any
 
 import psycopg
 import typer
 from psycopg.rows import dict_row
 
+import infra.authorizations
 from domain.authorization import State
+from domain.eligibility import PostPolicy, judge
 from domain.reasons import sentence
+from domain.worth import Worth, worth
+from everspark.money import plain, plain_worth, told
 from everspark.opened import AsJson, Data, opened
-from everspark.outcomes import NOT_FOUND, Stop
+from everspark.outcomes import NOT_FOUND, Stop, say
 from everspark.printing import as_facts, as_json, as_table
+from infra import inbox, kpis, sightings
+from infra.broker import make_broker, make_nudges
 from infra.database import hot
+from infra.inbox import Letter
 from infra.outbox import ASK_MAIL
+from infra.sightings import CONFIRMED_AT
 
-SHOW = """
+OPERATOR = "operator"
+
+SHOW = f"""
 SELECT id, key, advertiser_id, item_id, account_handle AS account, route, state, condition, expires_at,
-       next_action, next_action_at, why
+       next_action, next_action_at, why, {CONFIRMED_AT} AS confirmed
 FROM authorizations WHERE key = %s
 """
 HISTORY = """
@@ -30,8 +42,8 @@ FROM asks LEFT JOIN outbox
 WHERE asks.authorization_id = %(id)s ORDER BY asks.id, outbox.id
 """
 WAITING = "SELECT status, count(*) FROM pending WHERE key = %s GROUP BY status ORDER BY status"
-LIST = """
-SELECT key, route, state, condition, expires_at, next_action, next_action_at, why
+LIST = f"""
+SELECT key, route, state, condition, expires_at, next_action, next_action_at, why, {CONFIRMED_AT} AS confirmed
 FROM authorizations
 WHERE (%(state)s::text IS NULL OR state = %(state)s)
   AND (%(advertiser)s::text IS NULL OR advertiser_id = %(advertiser)s)
@@ -44,24 +56,52 @@ def show(
     data: Data = None,
     json: AsJson = False,
 ) -> None:
-    """State, dates, history, next action and why, and what became of the messages to the creator.
+    """State, dates, history, next action and why, what TikTok shows of the post, what it earns, and the messages.
 
     Example: everspark show 7200000000000000001/7300000000000000001 --json
     """
     with opened(data) as tools, hot(tools.engine) as connection:
-        found = read(connection, authorization)
+        policy = PostPolicy(
+            refuses_private=tools.settings.private_posts == "refuse",
+            minimum_daily_budget=tools.settings.minimum_daily_budget,
+        )
+        found = read(connection, authorization, policy=policy, now=tools.clock.now())
         if found is None:
             raise Stop(_unknown(connection, _tidy(authorization)), NOT_FOUND)
     if json:
         as_json(found)
         return
-    history: list[dict[str, Any]] = found.pop("history")
-    asks: list[dict[str, Any]] = found.pop("asks")
-    as_facts(found | {"why": f"{sentence(found['why'])} ({found['why']})"})
+    history, asks, post, money = (found.pop(name) for name in ("history", "asks", "post", "money"))
+    as_facts(found | {"why": f"{sentence(found['why'])} ({found['why']})"} | _money_facts(money))
+    _print_post(post)
+    if money["last_7_days"]:
+        as_table(
+            list(money["last_7_days"][0]), [list(row.values()) for row in money["last_7_days"]], title="\nLast 7 days"
+        )
     columns = ("at", "recorded_at", "event", "outcome", "from", "to", "reason", "note")
     as_table(columns, [[row[name] for name in columns] for row in history], title="\nHistory")
     if asks:
         as_table(list(asks[0]), [list(row.values()) for row in asks], title="\nAsks, and their messages")
+
+
+def _money_facts(money: dict[str, Any]) -> dict[str, object]:
+    names = {"spend_a_day": "spend a day", "at_risk": "at risk"}
+    return {
+        label: ", ".join(f"{each['amount']} {each['currency'] or ''}".strip() for each in money[name]) or None
+        for name, label in names.items()
+    }
+
+
+def _print_post(post: dict[str, Any] | None) -> None:
+    """What TikTok shows, and what is to be said of it."""
+    if post is None:
+        return
+    remarks = [(kind, row) for kind in ("refusals", "warnings", "advice") for row in post.pop(kind)]
+    say("\nAt TikTok")
+    as_facts(post)
+    if remarks:
+        rows = [(kind, row["sentence"], row["next_step"]) for kind, row in remarks]
+        as_table(("", "what", "next step"), rows, title="\nOf the post")
 
 
 def list_(
@@ -78,14 +118,93 @@ def list_(
     values = {"state": state, "advertiser": advertiser, "limit": limit}
     with opened(data) as tools, hot(tools.engine) as connection:
         rows = connection.cursor(row_factory=dict_row).execute(LIST, values).fetchall()
+        worths = worths_of(connection, [row["key"] for row in rows], now=tools.clock.now())
     if json:
-        as_json(rows)
+        as_json(
+            [
+                row
+                | {"spend_a_day": plain(worths[row["key"]].spend_a_day), "at_risk": plain(worths[row["key"]].at_risk)}
+                for row in rows
+            ]
+        )
         return
-    columns = ("key", "route", "state", "condition", "expires_at", "next_action", "next_action_at", "why")
-    as_table(columns, [[row[name] for name in columns] for row in rows])
+    columns = ("key", "route", "state", "condition", "expires_at", "next_action", "next_action_at", "why", "confirmed")
+    table = [
+        [*(row[name] for name in columns), told(worths[row["key"]].spend_a_day), told(worths[row["key"]].at_risk)]
+        for row in rows
+    ]
+    as_table((*columns, "spend a day", "at risk"), table)
 
 
-def read(connection: psycopg.Connection[Any], key: str) -> dict[str, Any] | None:
+def unbind(
+    authorization: Annotated[str, typer.Argument(help="ADVERTISER/POST; its authorization must have ended.")],
+    data: Data = None,
+    json: AsJson = False,
+) -> None:
+    """Takes an ended authorization's post off the advertiser's list at TikTok; an extension is no longer possible then.
+
+    Example: everspark unbind 7200000000000000001/7300000000000000001
+    """
+    key = _tidy(authorization)
+    with opened(data) as tools:
+        now = tools.clock.now()
+        letter = Letter(
+            sender=OPERATOR,
+            event_id=f"unbind:{key}:{now.isoformat()}",
+            type="unbind.requested",
+            key=key,
+            occurred_at=now,
+            data=b"{}",
+        )
+        with hot(tools.engine) as connection:
+            if connection.execute(SHOW, [key]).fetchone() is None:
+                raise Stop(_unknown(connection, key), NOT_FOUND)
+            inbox.accept(connection, [letter], now=now)
+        if tools.settings.redis_url:
+            make_nudges(make_broker(tools.settings.redis_url)).mailboxes([inbox.mailbox_of(key)])
+    if json:
+        as_json({"key": key, "event_id": letter.event_id})
+    else:
+        say(f"Asked for; what became of it is in the history: `everspark show {key}`.")
+
+
+def worths_of(connection: psycopg.Connection[Any], keys: list[str], *, now: datetime) -> dict[str, Worth]:
+    """What each of these authorizations is worth."""
+    days = kpis.days_of(connection, keys, now=now)
+    found = infra.authorizations.load(connection, keys)
+    return {key: worth(found[key], days[key], now=now) if key in found else Worth() for key in keys}
+
+
+def post_of(
+    connection: psycopg.Connection[Any], key: str, *, policy: PostPolicy, now: datetime
+) -> dict[str, Any] | None:
+    """What TikTok last showed, and what is to be said of it; None where it was never seen."""
+    sighting = sightings.load(connection, [key]).get(key)
+    if sighting is None:
+        return None
+    shown = {
+        "authorization": sighting.auth_status,
+        "starts_at": sighting.starts_at,
+        "ends_at": sighting.ends_at,
+        "status": sighting.status,
+        "seen_at": sighting.seen_at,
+        "missing_since": sighting.missing_since,
+        **sighting.facts,
+    }
+    if sighting.is_account:
+        return shown | {"refusals": [], "warnings": [], "advice": []}
+    # Bound already, so the code of the post that it builds on was there.
+    verdict = judge(sightings.post_of(sighting), policy=policy, now=now, has_original_code=True)
+    return shown | {
+        "refusals": [
+            {"code": each.symbol, "sentence": each.cause, "next_step": each.remedy} for each in verdict.refusals
+        ],
+        "warnings": [asdict(each) for each in verdict.warnings],
+        "advice": [asdict(each) for each in verdict.advice],
+    }
+
+
+def read(connection: psycopg.Connection[Any], key: str, *, policy: PostPolicy, now: datetime) -> dict[str, Any] | None:
     """One authorization with its history and its asks, as `show --json` prints it; None when there is none."""
     cursor = connection.cursor(row_factory=dict_row)
     found = cursor.execute(SHOW, [_tidy(key)]).fetchone()
@@ -94,6 +213,8 @@ def read(connection: psycopg.Connection[Any], key: str) -> dict[str, Any] | None
     identity = found.pop("id")
     if found["account"] is None:
         del found["account"]
+    found["post"] = post_of(connection, found["key"], policy=policy, now=now)
+    found["money"] = plain_worth(worths_of(connection, [found["key"]], now=now)[found["key"]])
     found["history"] = cursor.execute(HISTORY, [identity]).fetchall()
     found["asks"] = cursor.execute(ASKS, {"id": identity, "mail": ASK_MAIL}).fetchall()
     return found

@@ -4,7 +4,18 @@ from collections.abc import Sequence
 
 import typer
 
-from everspark import authorizations, doctor, events, processes, producers, sending, up
+from everspark import (
+    advertisers,
+    authorizations,
+    doctor,
+    events,
+    looking,
+    processes,
+    producers,
+    sending,
+    simulating,
+    up,
+)
 from everspark.outcomes import sentences
 
 EPILOG = "Ends with 0 when well, 1 when something is wrong, 2 for wrong usage or settings, 3 when not found."
@@ -26,8 +37,12 @@ app.add_typer(producers.app, name="producer")
 app.command()(sending.send)
 app.command()(authorizations.show)
 app.command("list")(authorizations.list_)
+app.command()(authorizations.unbind)
+app.command()(looking.look)
+app.add_typer(advertisers.app, name="advertiser")
 app.add_typer(events.app, name="events")
 app.command()(doctor.doctor)
+app.command()(simulating.simulator)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

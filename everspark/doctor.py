@@ -9,12 +9,14 @@ import psycopg
 import typer
 from sqlalchemy import Engine
 
+from everspark import address
+from everspark.money import one
 from everspark.opened import AsJson, Data, database, need_a_database
 from everspark.outcomes import USAGE, WRONG, Stop, first_line
 from everspark.printing import as_json, as_table
-from infra import ledger
+from infra import advertisers, kpis, ledger
 from infra.broker import redis_client
-from infra.clock import SystemClock
+from infra.clock import Clock, RunningClock, SystemClock
 from infra.database import OUTAGES, hot, is_current, make_engine
 from infra.embedded import EmbeddedError
 from infra.mail import BadSmtpUrl, SmtpMailer, SmtpServer
@@ -30,7 +32,20 @@ START = "start `everspark up` (or `everspark scheduler`)"
 # A message that failed longer ago is history: nothing can be done about it that would make it well again.
 RECENT = timedelta(days=7)
 NAMES = (
-    *("key", "database", "clock", "migrations", "sweeps", "vows", "events", "outbox", "redis", "smtp"),
+    *(
+        "key",
+        "database",
+        "clock",
+        "migrations",
+        "sweeps",
+        "vows",
+        "events",
+        "outbox",
+        "tiktok",
+        "spend",
+        "redis",
+        "smtp",
+    ),
     *(f"sweep {job}" for job in ledger.JOBS if job != "vows"),
 )
 EVENTS = """
@@ -50,6 +65,11 @@ FROM outbox WHERE status = 'owed' AND kind = %s AND last_error IS NOT NULL
 QUARANTINED = "`everspark events list --status quarantined`, then `events replay`"
 PARKED = "`everspark events list --status parked`"
 FAILED = "the failed rows' last_error says why; mend that, and the next ask is sent"
+RECONNECT = "`everspark advertiser connect`, with a new token where the old one is refused"
+LOOKS_STAND_STILL = "see that a worker runs, and look into its log: look_postponed, tiktok_limited"
+# TikTok may close an app for minutes when a limit was broken.
+LOOKS_ARE_LATE_AFTER = timedelta(minutes=30)
+MOST_NAMED = 3
 UNCERTAIN = "an uncertain message may have arrived and is never sent again by itself: ask the creator"
 
 
@@ -122,7 +142,10 @@ def _in_the_database(engine: Engine, settings: Settings) -> list[Finding]:
         return [*findings, Finding(name="migrations", ok=False, detail="not at this version's schema", remedy=remedy)]
     findings.append(Finding(name="migrations", ok=True, detail="current"))
     with hot(engine) as connection:
-        return [*findings, *_sweeps(connection, settings, before), _events(connection), _outbox(connection, before)]
+        clock = address.clock_of(settings)
+        now = clock.now()
+        found = [*findings, *_sweeps(connection, settings, clock), _events(connection), _outbox(connection, now)]
+        return [*found, _tiktok(connection, settings, now), _spend(connection, now)]
 
 
 def _skew(skew: timedelta) -> Finding:
@@ -134,13 +157,15 @@ def _skew(skew: timedelta) -> Finding:
     )
 
 
-def _sweeps(connection: psycopg.Connection[Any], settings: Settings, now: datetime) -> list[Finding]:
+def _sweeps(connection: psycopg.Connection[Any], settings: Settings, clock: Clock) -> list[Finding]:
     last = {sweep.job: sweep for sweep in ledger.last_sweeps(connection)}
     expire, vows = last.get("expire"), last.get("vows")
     if expire is None:
         return [Finding(name="sweeps", ok=False, detail="none has ever run", remedy=START)]
+    # In a demo the ledger's instants run fast; sweeps follow the machine's seconds all the same.
+    speed = clock.speed if isinstance(clock, RunningClock) else 1.0
     age, limit = (
-        now - expire.started_at,
+        (clock.now() - expire.started_at) / speed,
         max(LATE_AT_LEAST, LATE_AFTER_SWEEPS * timedelta(seconds=settings.sweep_seconds)),
     )
     detail = f"the last one {age.total_seconds():.0f} s ago"
@@ -186,6 +211,28 @@ def _outbox(connection: psycopg.Connection[Any], now: datetime) -> Finding:
         detail=f"{failed} failed, {uncertain} uncertain in the last {RECENT.days} days; {older} older{found_waiting}",
         remedy="; ".join(remedies),
     )
+
+
+def _tiktok(connection: psycopg.Connection[Any], settings: Settings, now: datetime) -> Finding:
+    """Advertisers whose token is refused, and looks that nobody takes."""
+    connected = [row for row in advertisers.every(connection) if row.is_connected]
+    if not settings.tiktok_app_id:
+        detail = f"not called (EVERSPARK_TIKTOK_APP_ID); {len(connected)} advertisers connected"
+        return Finding(name="tiktok", ok=True, detail=detail)
+    troubled = [row for row in connected if row.trouble is not None]
+    late = [row for row in connected if row.next_look_at < now - LOOKS_ARE_LATE_AFTER]
+    problems = [f"{row.advertiser_id}: {row.trouble}" for row in troubled[:MOST_NAMED]]
+    problems += [f"{len(late)} wait for a look since {min(row.next_look_at for row in late):%H:%M} UTC"] if late else []
+    remedies = [remedy for found, remedy in ((troubled, RECONNECT), (late, LOOKS_STAND_STILL)) if found]
+    detail = "; ".join([f"{len(connected)} advertisers connected", *problems])
+    return Finding(name="tiktok", ok=not problems, detail=detail, remedy="; ".join(remedies))
+
+
+def _spend(connection: psycopg.Connection[Any], now: datetime) -> Finding:
+    """What depends on all of this."""
+    totals = kpis.spent_a_day(connection, now=now)
+    detail = ", ".join(f"{one(currency, amount)} a day on {count} active" for currency, amount, count in totals)
+    return Finding(name="spend", ok=True, detail=detail or "none known")
 
 
 def _redis(settings: Settings) -> Finding:

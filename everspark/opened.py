@@ -11,9 +11,10 @@ from typing import Annotated
 import typer
 from sqlalchemy import Engine
 
+from everspark import address
 from everspark.outcomes import Stop
 from infra import embedded
-from infra.clock import Clock, SystemClock
+from infra.clock import Clock
 from infra.database import is_current, make_engine, migrate
 from infra.settings import Settings, load
 from infra.vault import Vault, load_key
@@ -67,6 +68,6 @@ def opened(data: Path | None, *, may_make: bool = False) -> Iterator[Opened]:
         try:
             if not is_current(engine):
                 raise Stop("The database is not at this version's schema: run `everspark migrate`.")
-            yield Opened(settings=settings, engine=engine, clock=SystemClock())
+            yield Opened(settings=settings, engine=engine, clock=address.clock_of(settings))
         finally:
             engine.dispose()

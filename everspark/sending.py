@@ -4,6 +4,7 @@ import json as json_format
 import secrets
 import sys
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,7 +18,7 @@ from everspark.outcomes import NOT_FOUND, USAGE, WRONG, Stop, say
 from everspark.printing import as_json
 from everspark.processes import Port
 from infra import producers
-from infra.clock import SystemClock
+from infra.clock import Clock
 from infra.database import transaction
 from infra.tables import Scheme
 
@@ -25,6 +26,23 @@ EXAMPLE = Path(__file__).parent / "examples" / "authorization.requested.json"
 EXAMPLE_KEY = "7200000000000000001/7300000000000000001"
 # A running web process learns of a new producer within seconds.
 KNOWN_WITHIN_SECONDS = 15
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Signing:
+    """A Standard Webhooks secret, and the clock by which the service judges a signature's age."""
+
+    secret: str = field(repr=False)
+    clock: Clock
+
+    def headers(self, body: bytes, identity: str) -> dict[str, str]:
+        now = self.clock.now()
+        signature = Webhook(self.secret).sign(identity, now, body.decode())
+        return {
+            "webhook-id": identity,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": signature,
+        }
 
 
 def send(
@@ -51,11 +69,12 @@ def send(
     body = _read(file)
     with opened(data, may_make=True) as tools:
         scheme, secret, is_new = _secret_of(tools, producer)
-        settings = tools.settings
+        settings, clock = tools.settings, tools.clock
     base = url or (address.of(settings) if port is None else f"http://{settings.host}:{port}")
     target = base.rstrip("/") + producers.path_of(producer, scheme, secret)
     identity = event_id or f"msg_{secrets.token_hex(12)}"
-    answer = _post(target, body, identity, secret if scheme == Scheme.STANDARD else None, is_new=is_new)
+    signing = Signing(secret=secret, clock=clock) if scheme == Scheme.STANDARD else None
+    answer = _post(target, body, identity, signing, is_new=is_new)
     _print(answer, json=json)
 
 
@@ -82,10 +101,12 @@ def _secret_of(tools: Opened, name: str) -> tuple[str, str, bool]:
             raise Stop(str(error), USAGE) from None
 
 
-def _post(target: str, body: bytes, identity: str, secret: str | None, *, is_new: bool) -> httpx.Response:
+def _post(target: str, body: bytes, identity: str, signing: Signing | None, *, is_new: bool) -> httpx.Response:
     end = time.monotonic() + (KNOWN_WITHIN_SECONDS if is_new else 0)
     while True:
-        headers = {"content-type": _content_type(body), "webhook-id": identity} | _signed(body, identity, secret)
+        headers = {"content-type": _content_type(body), "webhook-id": identity} | (
+            signing.headers(body, identity) if signing else {}
+        )
         try:
             answer = httpx.post(target, content=body, headers=headers, timeout=30)
         except httpx.HTTPError as error:
@@ -94,14 +115,6 @@ def _post(target: str, body: bytes, identity: str, secret: str | None, *, is_new
         if answer.status_code not in {401, 404} or time.monotonic() >= end:
             return answer
         time.sleep(0.5)
-
-
-def _signed(body: bytes, identity: str, secret: str | None) -> dict[str, str]:
-    if secret is None:
-        return {}
-    now = SystemClock().now()
-    signature = Webhook(secret).sign(identity, now, body.decode())
-    return {"webhook-timestamp": str(int(now.timestamp())), "webhook-signature": signature}
 
 
 def _content_type(body: bytes) -> str:

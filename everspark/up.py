@@ -3,29 +3,35 @@
 import shlex
 import socket
 import sys
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Annotated
 
 import structlog
 import typer
 
 from everspark import address, sending
 from everspark.opened import Data, database
-from everspark.outcomes import say
+from everspark.outcomes import USAGE, Stop, say
 from everspark.processes import Host, Port
 from infra import logs, signals
 from infra.broker import make_broker, make_nudges
-from infra.clock import SystemClock
+from infra.clock import Clock, SystemClock
 from infra.database import make_engine, migrate
 from infra.metrics import Metrics
 from infra.settings import Settings, load, warn_of_unknown
+from infra.tiktok.connection import make_tiktok
 from infra.vault import Vault, load_key
 from web.server import Server, ServerError, listen
 
+if TYPE_CHECKING:
+    from everspark.demo import Demo
+
 log = structlog.get_logger()
 POOL_SIZE = 20
+DAY_SECONDS = 10.0
 
 
 def up(
@@ -35,53 +41,131 @@ def up(
     smtp: Annotated[
         str | None, typer.Option(help="smtp://host:port for renewal mails.", show_default="EVERSPARK_SMTP_URL")
     ] = None,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="A simulation with data of its own in DATA/demo, emptied at each start.")
+    ] = False,
+    day_seconds: Annotated[
+        float | None, typer.Option(help="Real seconds of a simulated day, with --demo.", show_default="10", min=0.2)
+    ] = None,
 ) -> None:
     """Starts database, web, worker and scheduler in one process; Ctrl-C ends it cleanly, a second one at once.
 
     Example: everspark up --data ./data --port 8080 --smtp smtp://localhost:1025
+    Example: everspark up --demo --day-seconds 5
     """
-    run(load(data_dir=data, port=port, host=host, smtp_url=smtp))
+    if demo and smtp:
+        raise Stop("The creators of the demo read their mail themselves: leave out --smtp.", USAGE)
+    if day_seconds is not None and not demo:
+        raise Stop("Only the demo has days of another length: add --demo.", USAGE)
+    settings = load(data_dir=data, port=port, host=host, smtp_url=smtp)
+    if demo:
+        play(settings, day_seconds=day_seconds or DAY_SECONDS)
+    else:
+        run(settings)
 
 
 def run(settings: Settings) -> None:
     """Works until a signal comes. Everything that was started is stopped, the last first."""
     logs.configure(log_format=settings.log_format, level=settings.log_level)
     warn_of_unknown()
-    vault, clock = Vault(load_key(settings)), SystemClock()
-    asked_to_stop = signals.expected()
+    vault, asked_to_stop = Vault(load_key(settings)), signals.expected()
     with ExitStack() as stack:
         listening = stack.enter_context(listen(settings.host, settings.port))
         settings = _as_listening(settings, listening)
         url = stack.enter_context(database(settings))
         migrate(url)
         stack.enter_context(address.announced(settings))
+        server = stack.enter_context(_working(settings, url, vault, listening, clock=SystemClock()))
+        say(_welcome(settings))
+        _until_told(asked_to_stop, server, settings)
+    log.info("everspark_stopped")
+
+
+def play(settings: Settings, *, day_seconds: float) -> None:
+    """The same, as a demo: on data of its own that are emptied first, among simulated people, by a fast clock."""
+    # Imported here: no other command needs a simulated world.
+    from everspark.demo import emptied, playing, settings_of
+
+    settings = settings_of(settings, day_seconds=day_seconds)
+    logs.configure(log_format=settings.log_format, level=settings.log_level, simulation=True)
+    warn_of_unknown()
+    vault, asked_to_stop = Vault(load_key(settings)), signals.expected()
+    with ExitStack() as stack:
+        listening = stack.enter_context(listen(settings.host, settings.port))
+        settings = _as_listening(settings, listening)
+        url = stack.enter_context(database(settings))
+        stack.enter_context(emptied(settings, url))
+        migrate(url)
+        played = stack.enter_context(playing(settings, day_seconds))
+        stack.enter_context(address.announced(settings, played.clock))
+        server = stack.enter_context(_working(played.settings, url, vault, listening, clock=played.clock, demo=played))
+        say(_welcome_to_the_demo(settings, day_seconds))
+        _until_told(asked_to_stop, server, settings)
+    log.info("everspark_stopped")
+
+
+@contextmanager
+def _working(
+    settings: Settings,
+    url: str,
+    vault: Vault,
+    listening: socket.socket,
+    *,
+    clock: Clock,
+    demo: "Demo | None" = None,
+) -> Iterator[Server]:
+    """Worker, scheduler and web, and in a demo the life around them."""
+    from scheduler import main as scheduling
+    from web import main as serving
+    from worker import actors
+    from worker import main as working
+
+    with ExitStack() as stack:
         engine = make_engine(url, pool_size=POOL_SIZE)
         stack.callback(engine.dispose)
         broker = make_broker(settings.redis_url)
         nudges, metrics = make_nudges(broker), Metrics()
-
-        from scheduler import main as scheduling
-        from web import main as serving
-        from worker import main as working
-
-        working.declare(broker, engine=engine, clock=clock, settings=settings, nudges=nudges, metrics=metrics)
+        actors.declare(
+            broker,
+            engine=engine,
+            clock=clock,
+            settings=settings,
+            nudges=nudges,
+            vault=vault,
+            # TikTok's limits and time-outs are the machine's, also where the rest lives by a faster clock.
+            tiktok=make_tiktok(settings, SystemClock()),
+            metrics=metrics,
+            mailer=demo.mailer if demo else None,
+        )
         worker = working.make_worker(broker, settings)
         scheduler = scheduling.make(settings=settings, engine=engine, clock=clock, nudges=nudges, metrics=metrics)
         app = serving.make_app(
-            settings=settings, engine=engine, vault=vault, clock=clock, nudges=nudges, metrics=metrics
+            settings=demo.web_settings if demo else settings,
+            engine=engine,
+            vault=vault,
+            clock=clock,
+            nudges=nudges,
+            metrics=metrics,
+            simulation=demo.simulation if demo else None,
         )
+        server = Server(app, listening)
+        if demo:
+            demo.connect(engine, vault)
 
         # Stopped in the reverse order: nothing new comes in, nothing new falls due, then what is in hand is finished.
         stack.callback(_started(worker.start, worker.stop))
         stack.callback(_started(scheduler.start, scheduler.stop))
-        server = Server(app, listening)
         stack.callback(_started(server.start, server.stop))
-        say(_welcome(settings))
-        log.info("everspark_started", address=settings.public_url)
-        if not signals.wait(asked_to_stop, while_=server.is_alive):
-            raise ServerError("The web server ended; the log says why.")
-        log.info("everspark_stopping")
-    log.info("everspark_stopped")
+        if demo:
+            stack.callback(_started(demo.begin, demo.end))
+        yield server
+
+
+def _until_told(asked_to_stop: SimpleQueue[int], server: Server, settings: Settings) -> None:
+    log.info("everspark_started", address=settings.public_url)
+    if not signals.wait(asked_to_stop, while_=server.is_alive):
+        raise ServerError("The web server ended; the log says why.")
+    log.info("everspark_stopping")
 
 
 def _started(start: Callable[[], object], stop: Callable[[], object]) -> Callable[[], object]:
@@ -100,13 +184,28 @@ def _as_listening(settings: Settings, listening: socket.socket) -> Settings:
 
 def _welcome(settings: Settings) -> str:
     options = ["--data", str(settings.data_dir), "--port", str(settings.port)]
-    program = _near(Path(sys.argv[0]))
-    first = shlex.join([program, "send", *options, _near(sending.EXAMPLE), "--producer", "first"])
-    look = shlex.join([program, "show", *options[:2], sending.EXAMPLE_KEY])
+    first = _command("send", *options, _near(sending.EXAMPLE), "--producer", "first")
+    look = _command("show", *options[:2], sending.EXAMPLE_KEY)
     return (
         f"\nEverspark listens on {settings.public_url}\n\n"
         f"Send a first signed event:\n  {first}\n\nSee what became of it:\n  {look}\n"
     )
+
+
+def _welcome_to_the_demo(settings: Settings, day_seconds: float) -> str:
+    data = ["--data", str(settings.data_dir)]
+    return (
+        f"\nEverspark listens on {settings.public_url}\n\n"
+        f"This is a SIMULATION: TikTok, brands and creators live in this process, and a day takes {day_seconds:g} s.\n\n"
+        f"What is running, beside it:\n  {_command('list', *data, '--state', 'active')}\n\n"
+        f"Whether all is well:\n  {_command('doctor', *data)}\n\n"
+        f"On a terminal only warnings are logged; EVERSPARK_LOG_LEVEL=info shows every deed.\n\n"
+        f"Start empty and real:\n  {_command('up')}\n"
+    )
+
+
+def _command(*arguments: str) -> str:
+    return shlex.join([_near(Path(sys.argv[0])), *arguments])
 
 
 def _near(path: Path) -> str:

@@ -20,7 +20,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 LOCALES = ("en", "fr")
 DEFAULT_DAYS = 30  # TikTok's own default where nobody wished for a length
-_LONGEST_NAME = 120
+LONGEST_NAME = 120
 
 _WEEKDAYS = {
     "en": ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"],
@@ -92,7 +92,7 @@ class Ask:
 def sender_of(mail_from: str) -> Address:
     """EVERSPARK_MAIL_FROM as an address; raises BadMailFrom."""
     try:
-        return _addressed(*parseaddr(mail_from))
+        return addressed(*parseaddr(mail_from))
     except UnusableAddress as error:
         raise BadMailFrom("EVERSPARK_MAIL_FROM must read Name <name@example.com>, in ASCII before the @") from error
 
@@ -101,17 +101,32 @@ def compose(ask: Ask, *, sender: Address, now: datetime) -> EmailMessage:
     """A multipart text + HTML message; its Message-ID is the idempotency key. Raises UnusableAddress."""
     language = language_of(ask.locale)
     words = _words(ask, language, now)
-    subject, text = _pages().get_template(f"ask.{language}.txt").render(words).split("\n", 1)
+    to = addressed(words["name"], ask.email)
+    return written("ask", language, words, to=to, idempotency_key=ask.idempotency_key, sender=sender, now=now)
+
+
+def written(
+    page: str,
+    language: str,
+    words: dict[str, Any],
+    *,
+    to: Address,
+    idempotency_key: str,
+    sender: Address,
+    now: datetime,
+) -> EmailMessage:
+    """The templates `page`.`language`.txt (its first line is the subject) and .html as one message."""
+    subject, text = _pages().get_template(f"{page}.{language}.txt").render(words).split("\n", 1)
     message = EmailMessage(policy=SMTP_POLICY)
     message["From"] = sender
-    message["To"] = _addressed(words["name"], ask.email)
+    message["To"] = to
     message["Subject"] = one_line(subject)
     message["Date"] = now
-    message["Message-ID"] = message_id(ask.idempotency_key, sender.domain)
+    message["Message-ID"] = message_id(idempotency_key, sender.domain)
     message["Auto-Submitted"] = "auto-generated"
     # Quoted-printable: every server takes it, also one without 8BITMIME.
     message.set_content(text.lstrip("\n"), cte="quoted-printable")
-    html = _pages().get_template(f"ask.{language}.html").render(words, subject=one_line(subject))
+    html = _pages().get_template(f"{page}.{language}.html").render(words, subject=one_line(subject))
     message.add_alternative(html, subtype="html", cte="quoted-printable")
     message["Content-Language"] = language  # last: set_content and add_alternative take Content-* headers away
     return message
@@ -157,10 +172,10 @@ def _words(ask: Ask, language: str, now: datetime) -> dict[str, Any]:
     ends_at = ask.period_ends_at
     over = ends_at is not None and ends_at <= now
     return {
-        "name": one_line(ask.name or "")[:_LONGEST_NAME],
+        "name": one_line(ask.name or "")[:LONGEST_NAME],
         "handle": ask.handle,
         "advertiser_id": ask.advertiser_id,
-        "reference": one_line(ask.reference or "")[:_LONGEST_NAME],
+        "reference": one_line(ask.reference or "")[:LONGEST_NAME],
         "is_account": ask.route == "account",
         "days": ask.days or DEFAULT_DAYS,
         "ends_at": None if ends_at is None else instant_in(ends_at, _zone(ask.zone), language),
@@ -179,7 +194,7 @@ def _link(ask: Ask) -> str | None:
     return None
 
 
-def _addressed(name: str, spec: str) -> Address:
+def addressed(name: str, spec: str) -> Address:
     """In ASCII, as every mail server takes it: the domain in its IDNA form."""
     try:
         address = Address(display_name=name, addr_spec=spec.strip())

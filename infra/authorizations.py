@@ -19,12 +19,12 @@ from domain.events import Ad, Condition, Creator, Route
 
 LOAD = """
 SELECT key, route, state, state_reason, state_since, condition, condition_at, days, needed_until, contract_ends_at,
-    reference, item_url, requested_at, starts_at, expires_at, ladder_from, period_source, revoked_at, declined_at, rung,
-    next_action, next_action_at, why
+    reference, item_url, requested_at, starts_at, expires_at, ladder_from, period_source, corrected_at,
+    revoked_at, declined_at, rung, next_action, next_action_at, why
 FROM authorizations WHERE key = ANY(%s)
 """
 LOAD_ADS = """
-SELECT key, ad_id, started_at, stopped_at, flight_end, daily_spend, currency, objective, billing_event
+SELECT key, ad_id, started_at, stopped_at, lost_at, flight_end, daily_spend, currency, objective, billing_event
 FROM ads JOIN authorizations ON authorizations.id = ads.authorization_id WHERE key = ANY(%s)
 """
 
@@ -36,8 +36,8 @@ def load(connection: psycopg.Connection[Any], keys: Sequence[str]) -> dict[str, 
         ads = connection.execute(LOAD_ADS, [keys], prepare=True)
     rows = found.fetchall()
     flights: dict[str, dict[str, Flight]] = {}
-    for key, ad_id, started_at, stopped_at, *facts in ads:
-        flight = Flight(ad=ad_of(ad_id, *facts), started_at=started_at, stopped_at=stopped_at)
+    for key, ad_id, started_at, stopped_at, lost_at, *facts in ads:
+        flight = Flight(ad=ad_of(ad_id, *facts), started_at=started_at, stopped_at=stopped_at, lost_at=lost_at)
         flights.setdefault(key, {})[ad_id] = flight
     return {row[0]: authorization_of(row, flights.get(row[0], {})) for row in rows}
 
@@ -60,8 +60,8 @@ def authorization_of(row: tuple[Any, ...], flights: Mapping[str, Flight]) -> Aut
         :10
     ]
     (reference, item_url, requested_at, starts_at, expires_at, ladder_from) = row[10:16]
-    (period_source, revoked_at, declined_at, rung) = row[16:20]
-    (next_action, next_action_at, why) = row[20:]
+    (period_source, corrected_at, revoked_at, declined_at, rung) = row[16:21]
+    (next_action, next_action_at, why) = row[21:]
     return Authorization(
         key=key,
         route=Route(route),
@@ -80,6 +80,7 @@ def authorization_of(row: tuple[Any, ...], flights: Mapping[str, Flight]) -> Aut
         expires_at=expires_at,
         ladder_from=ladder_from,
         period_source=period_source,
+        corrected_at=corrected_at,
         revoked_at=revoked_at,
         declined_at=declined_at,
         rung=rung,
@@ -117,18 +118,18 @@ SAVE = """
 INSERT INTO authorizations AS known (
     key, advertiser_id, item_id, account_handle, route, state, state_reason, state_since, condition, condition_at, days,
     needed_until, contract_ends_at, reference, item_url, requested_at, starts_at, expires_at, ladder_from, period_source,
-    revoked_at, declined_at, rung, next_action, next_action_at, why, creator_id, created_at, updated_at
+    corrected_at, revoked_at, declined_at, rung, next_action, next_action_at, why, creator_id, created_at, updated_at
 )
 SELECT key, split_part(key, '/', 1), CASE WHEN key LIKE '%%/@%%' THEN NULL ELSE split_part(key, '/', 2) END,
     CASE WHEN key LIKE '%%/@%%' THEN substr(split_part(key, '/', 2), 2) END, route, state, state_reason, state_since,
     condition, condition_at, days, needed_until, contract_ends_at, reference, item_url, requested_at, starts_at,
-    expires_at, ladder_from, period_source, revoked_at, declined_at, rung, plan ->> 'action', (plan ->> 'at')::timestamptz,
-    plan ->> 'why', (SELECT id FROM creators WHERE handle = %s::jsonb ->> key), %s, %s
+    expires_at, ladder_from, period_source, corrected_at, revoked_at, declined_at, rung, plan ->> 'action',
+    (plan ->> 'at')::timestamptz, plan ->> 'why', (SELECT id FROM creators WHERE handle = %s::jsonb ->> key), %s, %s
 FROM json_to_recordset(%s) AS t (
     key text, route text, state text, state_reason text, state_since timestamptz, condition text,
     condition_at timestamptz, days int4, needed_until timestamptz, contract_ends_at timestamptz, reference text,
     item_url text, requested_at timestamptz, starts_at timestamptz, expires_at timestamptz, ladder_from timestamptz,
-    period_source text, revoked_at timestamptz, declined_at timestamptz, rung int2, plan json
+    period_source text, corrected_at timestamptz, revoked_at timestamptz, declined_at timestamptz, rung int2, plan json
 )
 ON CONFLICT (key) DO UPDATE SET
     route = excluded.route, state = excluded.state, state_reason = excluded.state_reason,
@@ -136,7 +137,7 @@ ON CONFLICT (key) DO UPDATE SET
     days = excluded.days, needed_until = excluded.needed_until, contract_ends_at = excluded.contract_ends_at,
     reference = excluded.reference, item_url = excluded.item_url, requested_at = excluded.requested_at,
     starts_at = excluded.starts_at, expires_at = excluded.expires_at, ladder_from = excluded.ladder_from,
-    period_source = excluded.period_source,
+    period_source = excluded.period_source, corrected_at = excluded.corrected_at,
     revoked_at = excluded.revoked_at, declined_at = excluded.declined_at, rung = excluded.rung,
     next_action = excluded.next_action, next_action_at = excluded.next_action_at, why = excluded.why,
     creator_id = coalesce(excluded.creator_id, known.creator_id), updated_at = excluded.updated_at,
@@ -157,14 +158,15 @@ def save(
 
 
 SAVE_ADS = """
-INSERT INTO ads (authorization_id, ad_id, started_at, stopped_at, flight_end, daily_spend, currency, objective,
+INSERT INTO ads (authorization_id, ad_id, started_at, stopped_at, lost_at, flight_end, daily_spend, currency, objective,
     billing_event)
-SELECT (SELECT id FROM authorizations WHERE authorizations.key = t.key), ad ->> 'ad_id', started_at, stopped_at,
+SELECT (SELECT id FROM authorizations WHERE authorizations.key = t.key), ad ->> 'ad_id', started_at, stopped_at, lost_at,
     (ad ->> 'flight_end')::timestamptz, (ad ->> 'daily_spend')::numeric, ad ->> 'currency', ad ->> 'objective',
     ad ->> 'billing_event'
-FROM json_to_recordset(%s) AS t (key text, ad json, started_at timestamptz, stopped_at timestamptz)
+FROM json_to_recordset(%s) AS t (key text, ad json, started_at timestamptz, stopped_at timestamptz, lost_at timestamptz)
 ON CONFLICT (authorization_id, ad_id) DO UPDATE SET
-    started_at = excluded.started_at, stopped_at = excluded.stopped_at, flight_end = excluded.flight_end,
+    started_at = excluded.started_at, stopped_at = excluded.stopped_at, lost_at = excluded.lost_at,
+    flight_end = excluded.flight_end,
     daily_spend = excluded.daily_spend, currency = excluded.currency, objective = excluded.objective,
     billing_event = excluded.billing_event
 """
@@ -174,7 +176,13 @@ def save_ads(connection: psycopg.Connection[Any], flights: Mapping[tuple[str, st
     """Ads by (authorization key, ad id)."""
     if flights:
         rows = [
-            {"key": key, "ad": flight.ad, "started_at": flight.started_at, "stopped_at": flight.stopped_at}
+            {
+                "key": key,
+                "ad": flight.ad,
+                "started_at": flight.started_at,
+                "stopped_at": flight.stopped_at,
+                "lost_at": flight.lost_at,
+            }
             for (key, _), flight in flights.items()
         ]
         connection.execute(SAVE_ADS, [as_json(rows)], prepare=True)

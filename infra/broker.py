@@ -20,8 +20,8 @@ from dramatiq.middleware import default_middleware
 
 log = structlog.get_logger()
 
-DRAIN, PAY = "drain", "pay"
-MAILBOXES_QUEUE, OUTBOX_QUEUE = "mailboxes", "outbox"
+DRAIN, PAY, CALL, LOOK = "drain", "pay", "call", "look"
+MAILBOXES_QUEUE, OUTBOX_QUEUE, TIKTOK_QUEUE = "mailboxes", "outbox", "tiktok"
 # A message of a killed worker comes back by a random maintenance pass: after some ten minutes by default, like this
 # within seconds. The guarantee is the `rescue` sweep over SQL.
 HEARTBEAT_MS, MAINTENANCE_CHANCE = 10_000, 1_000_000
@@ -134,8 +134,16 @@ class Nudges:
         self._send({f"mailbox:{number}": message(DRAIN, MAILBOXES_QUEUE, number) for number in sorted(set(numbers))})
 
     def outbox(self) -> None:
-        """Something is owed."""
+        """A message to somebody is owed."""
         self._send({"outbox": message(PAY, OUTBOX_QUEUE)})
+
+    def calls(self) -> None:
+        """A call to TikTok is owed."""
+        self._send({"calls": message(CALL, TIKTOK_QUEUE)})
+
+    def looks(self) -> None:
+        """An advertiser is due to be looked at."""
+        self._send({"looks": message(LOOK, TIKTOK_QUEUE)})
 
     def arrived(self, name: str) -> None:
         """A worker begins: from here on a new commit needs a new nudge."""
@@ -173,8 +181,8 @@ def make_broker(redis_url: str | None) -> dramatiq.Broker:
             heartbeat_timeout=HEARTBEAT_MS,
             maintenance_chance=MAINTENANCE_CHANCE,
         )
-    broker.declare_queue(MAILBOXES_QUEUE)
-    broker.declare_queue(OUTBOX_QUEUE)
+    for queue in (MAILBOXES_QUEUE, OUTBOX_QUEUE, TIKTOK_QUEUE):
+        broker.declare_queue(queue)
     return broker
 
 

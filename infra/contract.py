@@ -35,7 +35,9 @@ __all__ = ["PRIVATE_TYPES", "Unreadable", "check", "event_of", "in_range", "key_
 
 EARLIEST, LATEST = datetime(2010, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 # Said by the clock and by TikTok's answers; a producer may not.
-PRIVATE_TYPES = frozenset(("code.refused", "period.ended", "request.lapsed", "renewal.due"))
+PRIVATE_TYPES = frozenset(
+    ("ad.lost", "code.refused", "period.corrected", "period.ended", "renewal.due", "request.lapsed", "unbind.requested")
+)
 
 
 # What the inbox holds instead of a code, and what only the clock and TikTok's answers say.
@@ -60,7 +62,24 @@ class KeptGrant(msgspec.Struct, frozen=True):
 
 
 class CodeRefused(msgspec.Struct, frozen=True):
+    """`reason` is a symbol of domain.refusals, `said` what TikTok said, `request_id` what TikTok's support asks for."""
+
     reason: str
+    said: str | None = None
+    request_id: str | None = None
+
+
+class LostAd(msgspec.Struct, frozen=True):
+    ad_id: str
+    reason: str | None = None
+
+
+class AdLost(msgspec.Struct, frozen=True):
+    ad: LostAd
+
+
+class PeriodCorrected(msgspec.Struct, frozen=True):
+    expires_at: Instant
 
 
 class PeriodEnded(msgspec.Struct, frozen=True):
@@ -235,9 +254,14 @@ KEPT = {
     "authorization.requested": _kept(AuthorizationRequested, _request),
     "code.submitted": _kept(KeptSubmission, lambda data, at: events.CodeSubmitted(at=at, code=_code(data.code))),
     "code.granted": _kept(KeptGrant, _grant),
-    "code.refused": _kept(CodeRefused, lambda data, at: events.CodeRefused(at=at, reason=data.reason)),
+    "code.refused": _kept(CodeRefused, lambda data, at: events.CodeRefused(at=at, reason=data.reason, said=data.said)),
     "ad.started": _kept(AdStarted, lambda data, at: events.AdStarted(at=at, ad=_ad(data.ad))),
     "ad.stopped": _kept(AdStopped, lambda data, at: events.AdStopped(at=at, ad_id=data.ad.ad_id)),
+    "ad.lost": _kept(AdLost, lambda data, at: events.AdLost(at=at, ad_id=data.ad.ad_id, reason=data.ad.reason)),
+    "period.corrected": _kept(
+        PeriodCorrected, lambda data, at: events.PeriodCorrected(at=at, expires_at=data.expires_at.astimezone(UTC))
+    ),
+    "unbind.requested": _kept(Nothing, lambda _data, at: events.UnbindRequested(at=at)),
     "authorization.extended": _kept(
         AuthorizationExtended, lambda data, at: events.PeriodExtended(at=at, expires_at=data.expires_at.astimezone(UTC))
     ),

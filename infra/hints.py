@@ -1,6 +1,6 @@
 """TikTok's own webhooks. They say that something may have changed, never what is true now; so they are kept as hints.
 
-None of them is about a Spark authorization (docs/events.md), hence no authorization's key: they wait for people.
+None of them is about a Spark authorization (docs/events.md), hence no authorization's key: they call for a look.
 """
 
 from __future__ import annotations

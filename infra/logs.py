@@ -35,12 +35,18 @@ LIBRARIES = {
 }
 
 
-def configure(*, log_format: str = "auto", level: str = "info", stream: TextIO | None = None) -> None:
-    """Sends structlog and the libraries' logging to `stream` (standard error), redacted."""
+def configure(
+    *, log_format: str = "auto", level: str = "info", stream: TextIO | None = None, simulation: bool = False
+) -> None:
+    """Sends structlog and the libraries' logging to `stream` (standard error), redacted.
+
+    In a `simulation` each line says so, the libraries' lines too.
+    """
     target = stream if stream is not None else sys.stderr
     is_json = log_format == "json" or (log_format == "auto" and not target.isatty())
+    shared = [*_shared(), _simulated] if simulation else _shared()
     structlog.configure(
-        processors=[*_shared(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.stdlib.BoundLogger,
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,  # a cached logger would escape capture_logs
@@ -48,7 +54,7 @@ def configure(*, log_format: str = "auto", level: str = "info", stream: TextIO |
     handler = logging.StreamHandler(target)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *_shared()],
+            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering(is_json=is_json)],
         )
     )
@@ -99,6 +105,11 @@ def _shared() -> list[Processor]:
         structlog.stdlib.PositionalArgumentsFormatter(),
         structlog.processors.StackInfoRenderer(),
     ]
+
+
+def _simulated(_logger: object, _method: str, event: EventDict) -> EventDict:
+    event["simulation"] = True
+    return event
 
 
 def _rendering(*, is_json: bool) -> list[Processor]:

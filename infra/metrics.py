@@ -35,6 +35,8 @@ class Metrics:
         self._refused = self._counter("everspark_deliveries_refused", "Deliveries refused by the ingress.", "status")
         self._handled = self._counter("everspark_events_handled", "Events handled by the worker.", "outcome")
         self._paid = self._counter("everspark_outbox_paid", "Attempts at owed effects, by how they ended.", "status")
+        self._called = self._counter("everspark_tiktok_called", "Attempts at owed calls, by how they ended.", "status")
+        self._looked = self._counter("everspark_tiktok_looked", "What the looks at TikTok came to.", "what")
         self._swept = self._counter("everspark_sweep_announced", "What sweeps found and announced.", "job")
         self._sweep_seconds = Histogram(
             "everspark_sweep_seconds", "Duration of one sweep.", ["job"], buckets=SECONDS, registry=self.registry
@@ -51,6 +53,13 @@ class Metrics:
 
     def paid(self, status: str, count: int = 1) -> None:
         self._paid.labels(status).inc(count)
+
+    def called(self, status: str, count: int = 1) -> None:
+        self._called.labels(status).inc(count)
+
+    def looked(self, *, advertisers: int, calls: int, letters: int) -> None:
+        for what, count in (("advertisers", advertisers), ("calls", calls), ("letters", letters)):
+            self._looked.labels(what).inc(count)
 
     def drained(self, *, outcomes: Mapping[str, int], seconds: float) -> None:
         for outcome, count in outcomes.items():

@@ -1,10 +1,10 @@
 """What is owed to the outside, and how it ends: claimed, committed, called, settled. A row whose call may or may not
-have happened is `uncertain` and is never paid again by itself.
+have happened is `uncertain`: a message is then never sent again by itself, a call to TikTok is settled by reading.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,12 +12,17 @@ from typing import Any, Literal, cast
 
 import psycopg
 from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
 from sqlalchemy import Engine
 from sqlalchemy.pool import PoolProxiedConnection
 
-ASK_MAIL = "ask.mail"
-# What somebody can pay today. Rows of the kind `code.check` are left as they were written, waiting for a TikTok client.
-PAYABLE = (ASK_MAIL,)
+ASK_MAIL, ACCESS_MAIL = "ask.mail", "access.mail"
+# Messages to people, paid by worker/pay.py.
+PAYABLE = (ASK_MAIL, ACCESS_MAIL)
+CODE_CHECK, ACCOUNT_ACCESS = "code.check", "account.access"
+OWN_CONFIRM, POST_UNBIND = "own.confirm", "post.unbind"
+# Calls to TikTok, paid by worker/effects.py.
+EFFECTS = (CODE_CHECK, ACCOUNT_ACCESS, OWN_CONFIRM, POST_UNBIND)
 
 # The wait before each further try.       in all   why
 RETRIES: tuple[timedelta, ...] = (
@@ -37,7 +42,9 @@ ABANDONED_AFTER = timedelta(minutes=5)  # longer than one message can take: see 
 
 # Any constant will do that no other lock of one number has (see database.MIGRATION_LOCK).
 PAYER_LOCK = 7_300_201
+EFFECTS_LOCK = 7_300_202
 
+STOPPED_IN_CALL = "the process stopped during a call to TikTok: what became of it is read from TikTok"
 POWER_CUT = (
     "the process stopped between sending and noting it: it may have been sent, so it is not sent again by itself"
 )
@@ -70,44 +77,45 @@ class Held:
 
 
 @contextmanager
-def sole_payer(engine: Engine) -> Iterator[bool]:
-    """Whether the caller is the only payer of all processes, as long as the block lasts. The lock is the session's, on a
-    connection of its own: a killed process gives it back by dying. It spares threads; what keeps a message from being
-    sent twice is the claim.
+def sole_payer(engine: Engine, *, lock: int = PAYER_LOCK) -> Iterator[bool]:
+    """Whether the caller is the only payer with this lock, of all processes, as long as the block lasts. The lock is the
+    session's, on a connection of its own: a killed process gives it back by dying. It spares threads; what keeps a message
+    from being sent twice is the claim.
     """
     pooled = engine.raw_connection()
     try:
-        is_sole = _ask_lock(pooled, "SELECT pg_try_advisory_lock(%s)")
+        is_sole = _ask_lock(pooled, "SELECT pg_try_advisory_lock(%s)", lock)
         try:
             yield is_sole
         finally:
             if is_sole:
-                _give_back(pooled)
+                _give_back(pooled, lock)
     finally:
         pooled.close()
 
 
-def _give_back(pooled: PoolProxiedConnection) -> None:
+def _give_back(pooled: PoolProxiedConnection, lock: int) -> None:
     """Never hides the error that ended the payer; a session that cannot unlock is ended, and its lock with it."""
     try:
-        _ask_lock(pooled, "SELECT pg_advisory_unlock(%s)")
+        _ask_lock(pooled, "SELECT pg_advisory_unlock(%s)", lock)
     except psycopg.Error:
         pooled.invalidate()
 
 
-def _ask_lock(pooled: PoolProxiedConnection, query: str) -> bool:
+def _ask_lock(pooled: PoolProxiedConnection, query: str, lock: int) -> bool:
     connection = cast("psycopg.Connection[Any]", pooled.driver_connection)
     # Its own short transaction: one left open for minutes would be ended by the server (database.SESSION_OPTIONS).
     with connection.transaction():
-        return bool(connection.execute(query, [PAYER_LOCK]).fetchall()[0][0])
+        return bool(connection.execute(query, [lock]).fetchall()[0][0])
 
 
 _CLAIM = """
 WITH due AS MATERIALIZED (
     SELECT id FROM outbox
-    WHERE status = 'owed' AND due_at <= %(now)s AND kind = ANY(%(kinds)s)
+    WHERE status IN ('owed', 'paying', 'uncertain') AND status = ANY(%(open)s)
+        AND due_at <= %(now)s AND kind = ANY(%(kinds)s)
     ORDER BY due_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
-UPDATE outbox o SET status = 'paying', claimed_at = %(now)s, attempts = o.attempts + 1
+UPDATE outbox o SET status = 'paying', claimed_at = %(now)s, settled_at = NULL, attempts = least(o.attempts + 1, 32767)
 FROM due WHERE o.id = due.id
 RETURNING o.id, o.kind, o.key, o.authorization_id, o.ask_id, o.idempotency_key, o.payload, o.attempts, o.last_error
 """
@@ -117,27 +125,29 @@ def claim(
     connection: psycopg.Connection[Any], *, now: datetime, kinds: Sequence[str] = PAYABLE, limit: int = 1
 ) -> list[Debt]:
     """Locks up to `limit` due rows and marks them `paying`. The caller commits before it calls anybody: after that, a
-    power cut leaves exactly these rows uncertain, which is why the payer claims one at a time.
+    power cut leaves exactly these rows uncertain, which is why the payer claims one at a time. Uncertain effects are
+    claimed too, when they are due; uncertain messages never.
     """
+    open_ = ["owed", "uncertain"] if set(kinds) <= set(EFFECTS) else ["owed"]
     with connection.cursor(row_factory=class_row(Debt)) as cursor:
-        rows = cursor.execute(_CLAIM, {"now": now, "kinds": list(kinds), "limit": limit}).fetchall()
+        rows = cursor.execute(_CLAIM, {"now": now, "open": open_, "kinds": list(kinds), "limit": limit}).fetchall()
     return sorted(rows, key=lambda debt: debt.id)
 
 
-def done(connection: psycopg.Connection[Any], debt: Debt, *, now: datetime) -> None:
-    _settle(connection, debt, "done", None, now)
+def done(connection: psycopg.Connection[Any], debt: Debt, *, now: datetime) -> bool:
+    return _settle(connection, debt, "done", None, now)
 
 
-def failed(connection: psycopg.Connection[Any], debt: Debt, reason: str, *, now: datetime) -> None:
-    _settle(connection, debt, "failed", reason, now)
+def failed(connection: psycopg.Connection[Any], debt: Debt, reason: str, *, now: datetime) -> bool:
+    return _settle(connection, debt, "failed", reason, now)
 
 
-def cancelled(connection: psycopg.Connection[Any], debt: Debt, reason: str, *, now: datetime) -> None:
-    _settle(connection, debt, "cancelled", reason, now)
+def cancelled(connection: psycopg.Connection[Any], debt: Debt, reason: str, *, now: datetime) -> bool:
+    return _settle(connection, debt, "cancelled", reason, now)
 
 
-def uncertain(connection: psycopg.Connection[Any], debt: Debt, reason: str, *, now: datetime) -> None:
-    _settle(connection, debt, "uncertain", reason, now)
+def uncertain(connection: psycopg.Connection[Any], debt: Debt, reason: str, *, now: datetime) -> bool:
+    return _settle(connection, debt, "uncertain", reason, now)
 
 
 def again(connection: psycopg.Connection[Any], debt: Debt, reason: str, *, now: datetime) -> datetime | None:
@@ -159,7 +169,8 @@ def wait(connection: psycopg.Connection[Any], debt: Debt, remedy: str, *, now: d
 _HOLD = """
 WITH due AS MATERIALIZED (
     SELECT id, last_error FROM outbox
-    WHERE status = 'owed' AND due_at <= %(now)s AND kind = ANY(%(kinds)s)
+    WHERE status = 'owed' AND due_at <= %(now)s AND kind = ANY(%(kinds)s) AND (NOT %(unconnected)s OR NOT EXISTS (
+        SELECT FROM advertisers WHERE advertiser_id = split_part(key, '/', 1) AND token IS NOT NULL))
     ORDER BY due_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED),
 held AS (
     UPDATE outbox o SET due_at = %(due_at)s, last_error = %(remedy)s FROM due WHERE o.id = due.id
@@ -175,19 +186,25 @@ def hold(
     now: datetime,
     kinds: Sequence[str] = PAYABLE,
     limit: int = MOST_HELD,
+    unconnected: bool = False,
 ) -> list[Held]:
-    """Puts off up to `limit` due rows of these kinds without claiming them; returns those that newly wait for this."""
+    """Puts off up to `limit` due rows of these kinds without claiming them; returns those that newly wait for this.
+    `unconnected`: only rows of advertisers without a token.
+    """
     values = {"kinds": list(kinds), "remedy": remedy, "now": now, "due_at": now + HOLD, "limit": limit}
+    values["unconnected"] = unconnected
     with connection.cursor(row_factory=class_row(Held)) as cursor:
         return cursor.execute(_HOLD, values).fetchall()
 
 
-def abandoned(connection: psycopg.Connection[Any], *, now: datetime) -> list[Held]:
+def abandoned(
+    connection: psycopg.Connection[Any], *, now: datetime, kinds: Sequence[str] = PAYABLE, reason: str = POWER_CUT
+) -> list[Held]:
     """Rows still `paying` long after their claim become `uncertain`: whoever claimed them is gone."""
     query = """
         UPDATE outbox SET status = 'uncertain', settled_at = %(now)s, last_error = %(reason)s
-        WHERE status = 'paying' AND claimed_at < %(before)s RETURNING id, key, ask_id"""
-    values = {"now": now, "reason": POWER_CUT, "before": now - ABANDONED_AFTER}
+        WHERE status = 'paying' AND claimed_at < %(before)s AND kind = ANY(%(kinds)s) RETURNING id, key, ask_id"""
+    values = {"now": now, "reason": reason, "before": now - ABANDONED_AFTER, "kinds": list(kinds)}
     with connection.cursor(row_factory=class_row(Held)) as cursor:
         return cursor.execute(query, values).fetchall()
 
@@ -196,11 +213,46 @@ def abandoned(connection: psycopg.Connection[Any], *, now: datetime) -> list[Hel
 _OURS = "id = %(id)s AND attempts = %(claimed)s AND status IN ('paying', 'uncertain')"
 
 
-def _settle(connection: psycopg.Connection[Any], debt: Debt, status: Status, reason: str | None, now: datetime) -> None:
-    connection.execute(
+def begin_step(connection: psycopg.Connection[Any], debt: Debt, step: str) -> bool:
+    """Notes, to be committed before the call, that something at TikTok is about to change. False: the claim was overtaken."""
+    query = f"UPDATE outbox SET payload = payload || %(put)s WHERE {_OURS} AND status = 'paying'"
+    values = {"id": debt.id, "claimed": debt.attempts, "put": Jsonb({"step": step})}
+    return connection.execute(query, values).rowcount > 0
+
+
+def put_off(
+    connection: psycopg.Connection[Any],
+    debt: Debt,
+    reason: str,
+    *,
+    due_at: datetime,
+    now: datetime,
+    put: Mapping[str, Any] | None = None,
+    drop: Sequence[str] = (),
+) -> Status | None:
+    """An effect's turn comes again at `due_at`, with `put` and without `drop` in its payload: `owed`, or `uncertain` as
+    long as a step was begun of which nobody knows how it ended. None: the claim was overtaken.
+    """
+    # The try is not given back: the number fences, and a schedule counts for itself, in the payload.
+    query = f"""
+        UPDATE outbox SET (status, settled_at, payload) = (
+            SELECT CASE WHEN after ? 'step' THEN 'uncertain' ELSE 'owed' END,
+                CASE WHEN after ? 'step' THEN %(now)s::timestamptz END, after
+            FROM (SELECT (payload || %(put)s) - %(drop)s::text[] AS after) AS changed
+        ), claimed_at = NULL, due_at = %(due_at)s, last_error = %(reason)s
+        WHERE {_OURS} RETURNING status"""
+    values = {"id": debt.id, "claimed": debt.attempts, "due_at": due_at, "reason": reason, "now": now}
+    values |= {"put": Jsonb(dict(put or {})), "drop": list(drop)}
+    row = connection.execute(query, values).fetchone()
+    return None if row is None else row[0]
+
+
+def _settle(connection: psycopg.Connection[Any], debt: Debt, status: Status, reason: str | None, now: datetime) -> bool:
+    cursor = connection.execute(
         f"UPDATE outbox SET status = %(status)s, settled_at = %(now)s, last_error = %(reason)s WHERE {_OURS}",
         {"id": debt.id, "claimed": debt.attempts, "status": status, "now": now, "reason": reason},
     )
+    return cursor.rowcount > 0
 
 
 def _reopen(connection: psycopg.Connection[Any], debt: Debt, reason: str, due_at: datetime, *, attempts: int) -> None:

@@ -1,4 +1,4 @@
-"""What decisions owe to the outside, written with them: codes to be checked by TikTok, asks to be sent to creators."""
+"""What decisions owe to the outside, written with them: calls to TikTok, and messages to creators."""
 
 from __future__ import annotations
 
@@ -37,20 +37,121 @@ def save_codes(connection: psycopg.Connection[Any], codes: Sequence[SubmittedCod
         connection.execute(SAVE_CODES, [as_json(codes)], prepare=True)
 
 
-OWE_CHECKS = """
-INSERT INTO outbox (kind, key, authorization_id, idempotency_key, payload, due_at, created_at, last_error)
+# A row that was settled is owed anew; one that is open stays as it is, whatever of it is under way.
+REOPEN = """
+UPDATE SET status = 'owed', attempts = 0, due_at = excluded.due_at, claimed_at = NULL, settled_at = NULL,
+    payload = excluded.payload, last_error = excluded.last_error,
+    authorization_id = coalesce(excluded.authorization_id, known.authorization_id)
+WHERE known.status IN ('done', 'failed', 'cancelled')
+"""
+OWE_CHECKS = f"""
+INSERT INTO outbox AS known (kind, key, authorization_id, idempotency_key, payload, due_at, created_at, last_error)
 SELECT 'code.check', key, (SELECT id FROM authorizations WHERE authorizations.key = t.key),
-    'code.check-' || key || '-' || fingerprint, jsonb_build_object('fingerprint', fingerprint, 'last', last), %s, %s,
-    'waiting for TikTok'
-FROM json_to_recordset(%s) AS t (key text, fingerprint text, last text)
-ON CONFLICT DO NOTHING
+    'code.check-' || key || '-' || fingerprint,
+    jsonb_build_object('fingerprint', fingerprint, 'last', last, 'submitted_at', at), %s, %s, 'waiting for TikTok'
+FROM json_to_recordset(%s) AS t (key text, fingerprint text, last text, at timestamptz)
+ON CONFLICT (idempotency_key) DO {REOPEN}
 """
 
 
 def owe_checks(connection: psycopg.Connection[Any], codes: Sequence[SubmittedCode], *, now: datetime) -> None:
-    """A look at TikTok for each submitted code; it waits, visibly, until a TikTok client can pay it."""
+    """A look at TikTok for each submitted code, anew where an earlier one is over. A code may be here once only."""
     if codes:
         connection.execute(OWE_CHECKS, [now, now, as_json(codes)], prepare=True)
+
+
+def check_of(key: str, fingerprint: str) -> str:
+    """The idempotency key of a code's check."""
+    return f"code.check-{key}-{fingerprint}"
+
+
+CHECKS_IN_HAND = """
+SELECT idempotency_key FROM outbox WHERE idempotency_key = ANY(%s) AND status IN ('owed', 'paying', 'uncertain')
+"""
+
+
+def checks_in_hand(connection: psycopg.Connection[Any], checks: Sequence[str]) -> frozenset[str]:
+    """Which of these checks are still owed, being paid or uncertain."""
+    if not checks:
+        return frozenset()
+    return frozenset(row[0] for row in connection.execute(CHECKS_IN_HAND, [list(checks)], prepare=True))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CallOwed:
+    """Access to be got without a code: `kind` is account.access or own.confirm; one row for each authorization."""
+
+    kind: str
+    key: str
+    asked_at: datetime
+
+
+OWE_CALLS = f"""
+INSERT INTO outbox AS known (kind, key, authorization_id, idempotency_key, payload, due_at, created_at, last_error)
+SELECT kind, key, (SELECT id FROM authorizations WHERE authorizations.key = t.key), kind || '-' || key,
+    jsonb_build_object('asked_at', asked_at), %s, %s, 'waiting for TikTok'
+FROM json_to_recordset(%s) AS t (kind text, key text, asked_at timestamptz)
+ON CONFLICT (idempotency_key) DO {REOPEN}
+"""
+
+
+def owe_calls(connection: psycopg.Connection[Any], calls: Sequence[CallOwed], *, now: datetime) -> None:
+    """Requests for access without a code; one that is under way goes on."""
+    if calls:
+        rows = list({(call.kind, call.key): call for call in calls}.values())
+        connection.execute(OWE_CALLS, [now, now, as_json(rows)], prepare=True)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UnbindOwed:
+    """A post to be taken off the advertiser's list; `by` is operator (who may ask again) or policy."""
+
+    key: str
+    by: str
+    ended_at: datetime
+    due_at: datetime
+
+
+OWE_UNBINDS = """
+INSERT INTO outbox AS known (kind, key, authorization_id, idempotency_key, payload, due_at, created_at, last_error)
+SELECT 'post.unbind', key, (SELECT id FROM authorizations WHERE authorizations.key = t.key),
+    'post.unbind-' || key || '-' || to_char(ended_at, 'YYYYMMDD"T"HH24MISS.US'),
+    jsonb_build_object('by', by, 'ended_at', ended_at), due_at, %s, 'waiting for TikTok'
+FROM json_to_recordset(%s) AS t (key text, by text, ended_at timestamptz, due_at timestamptz)
+ON CONFLICT (idempotency_key) DO UPDATE SET status = 'owed', due_at = excluded.due_at, settled_at = NULL,
+    payload = excluded.payload, last_error = excluded.last_error
+WHERE excluded.payload ->> 'by' = 'operator' AND known.status IN ('owed', 'done', 'failed', 'cancelled')
+"""
+
+
+def owe_unbinds(connection: psycopg.Connection[Any], unbinds: Sequence[UnbindOwed], *, now: datetime) -> None:
+    """Posts to be unbound, once for each end; an operator's word makes it due at once, and again after it was settled."""
+    if unbinds:
+        rows = list({(each.key, each.ended_at): each for each in unbinds}.values())
+        connection.execute(OWE_UNBINDS, [now, as_json(rows)], prepare=True)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LinkOwed:
+    """A message with the link by which a creator gives access to the account."""
+
+    authorization_id: int | None
+    key: str
+    link: str
+
+
+OWE_LINK = """
+INSERT INTO outbox (kind, key, authorization_id, idempotency_key, payload, due_at, created_at)
+SELECT 'access.mail', key, id, 'access-' || key || '-' || to_char(now, 'YYYYMMDD"T"HH24MISS.US'),
+    jsonb_build_object('link', link, 'made_at', now), now, now
+FROM (VALUES (%s::text, %s::int8, %s::text, %s::timestamptz)) AS t (key, id, link, now)
+ON CONFLICT DO NOTHING
+"""
+
+
+def owe_link(connection: psycopg.Connection[Any], owed: LinkOwed, *, now: datetime) -> None:
+    """The message that takes a fresh link to the creator."""
+    connection.execute(OWE_LINK, [owed.key, owed.authorization_id, owed.link, now])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -71,6 +71,27 @@ class Settings(BaseSettings):
     minimum_daily_budget: int = Field(
         50, ge=0, description="TikTok's least daily budget of a campaign; less is accepted with a warning."
     )
+    tiktok_url: str = Field("https://business-api.tiktok.com", description="Where TikTok's Business API is.")
+    tiktok_app_id: str = Field(
+        "", description="Id of the app that TikTok knows this service by; empty: TikTok is not called."
+    )
+    tiktok_secret: SecretStr = Field(SecretStr(""), description="Secret of that app.")
+    tiktok_level: Literal["basic", "advanced", "premium", "ultimate"] = Field(
+        "basic", description="The app's level at TikTok; it sets the rate limits (10, 20, 30 or 50 calls a second)."
+    )
+    tiktok_authorizes_per_second: int = Field(
+        1, ge=1, description="Most calls a second that bind a code; TikTok does not publish its limit."
+    )
+    tiktok_timeout_seconds: float = Field(20, gt=0, description="Longest wait for one answer of TikTok.")
+    private_posts: Literal["refuse", "warn"] = Field(
+        "refuse",
+        description="What a code of a private post meets; TikTok's own pages differ on whether it may be used.",
+    )
+    unbind_after_days: int = Field(
+        0,
+        ge=0,
+        description="Days after its end at which a post is unbound at TikTok; 0 means never. An extension is lost by it.",
+    )
     sweep_seconds: float = Field(10, gt=0, description="Seconds between sweeps (expire, remind, lapse, rescue).")
     vows_seconds: float = Field(300, gt=0, description="Seconds between checks of the always-true sentences.")
     prune_after_days: int = Field(
@@ -106,7 +127,7 @@ class Settings(BaseSettings):
             SmtpServer.parse(value)
         return value
 
-    @field_validator("public_url")
+    @field_validator("public_url", "tiktok_url")
     @classmethod
     def _is_web_address(cls, value: str) -> str:
         return _with_scheme(value, "http", "https").rstrip("/")

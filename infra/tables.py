@@ -4,7 +4,7 @@ Enumerations are text with a CHECK: SQLModel would store their names, and Alembi
 Instants are `timestamptz`; the session time zone is always UTC.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -13,6 +13,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     ForeignKey,
     Identity,
@@ -229,6 +230,7 @@ class AuthorizationRow(SQLModel, table=True):
     expires_at: datetime | None = Field(default=None, sa_column=instant())
     ladder_from: datetime | None = Field(default=None, sa_column=instant())
     period_source: str | None = Field(default=None, sa_column=words())
+    corrected_at: datetime | None = Field(default=None, sa_column=instant())
     revoked_at: datetime | None = Field(default=None, sa_column=instant())
     declined_at: datetime | None = Field(default=None, sa_column=instant())
     rung: int = Field(default=0, sa_column=Column(SmallInteger, nullable=False, server_default="0"))
@@ -282,6 +284,7 @@ class AdRow(SQLModel, table=True):
     ad_id: str = Field(sa_column=Column(Text, primary_key=True))
     started_at: datetime | None = Field(default=None, sa_column=instant())
     stopped_at: datetime | None = Field(default=None, sa_column=instant())
+    lost_at: datetime | None = Field(default=None, sa_column=instant())
     flight_end: datetime | None = Field(default=None, sa_column=instant())
     daily_spend: Decimal | None = Field(default=None, sa_column=Column(Numeric(18, 4)))
     currency: str | None = Field(default=None, sa_column=words())
@@ -332,7 +335,8 @@ class Outbox(SQLModel, table=True):
     __tablename__: ClassVar[Any] = "outbox"
     __table_args__ = (
         one_of("status", Payment, "outbox_status"),
-        Index("outbox_due", "kind", "due_at", "id", postgresql_where=text("status IN ('owed', 'paying')")),
+        # Uncertain ones too: those of TikTok are settled by reading, when they are due.
+        Index("outbox_due", "kind", "due_at", "id", postgresql_where=text("status IN ('owed', 'paying', 'uncertain')")),
         Index("outbox_of", "authorization_id", "id"),
     )
 
@@ -350,6 +354,67 @@ class Outbox(SQLModel, table=True):
     settled_at: datetime | None = Field(default=None, sa_column=instant())
     last_error: str | None = Field(default=None, sa_column=words())
     created_at: datetime = Field(sa_column=instant(required=True))
+
+
+class AdvertiserRow(SQLModel, table=True):
+    """An advertiser that Everspark is connected to: its token (sealed), and when TikTok was and will be looked at.
+
+    `trouble` says in a sentence why the last look or call failed, None when it went well. `looking_until` is the claim
+    of whoever looks at present. `looked_at` and `spent_at` are the instants of the last complete look and KPI reading.
+    """
+
+    __tablename__: ClassVar[Any] = "advertisers"
+    __table_args__ = (Index("advertisers_look", "next_look_at", postgresql_where=text("token IS NOT NULL")),)
+
+    advertiser_id: str = Field(sa_column=Column(Text, primary_key=True))
+    name: str | None = Field(default=None, sa_column=words())
+    bc_id: str | None = Field(default=None, sa_column=words())
+    token: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+    connected_at: datetime = Field(sa_column=instant(required=True))
+    next_look_at: datetime = Field(sa_column=instant(required=True))
+    looking_until: datetime | None = Field(default=None, sa_column=instant())
+    looked_at: datetime | None = Field(default=None, sa_column=instant())
+    next_kpis_at: datetime = Field(sa_column=instant(required=True))
+    spent_at: datetime | None = Field(default=None, sa_column=instant())
+    trouble: str | None = Field(default=None, sa_column=words())
+
+
+class SightingRow(SQLModel, table=True):
+    """What TikTok last showed of one authorization. Written when it changed; a look that finds nothing writes nothing.
+
+    While `missing_since` is None, the last confirmation is the later of `seen_at` and the advertiser's `looked_at`.
+    """
+
+    __tablename__: ClassVar[Any] = "sightings"
+    __table_args__ = (Index("sightings_advertiser", "advertiser_id"),)
+
+    key: str = Field(sa_column=Column(Text, primary_key=True))
+    advertiser_id: str = Field(sa_column=words(required=True))
+    auth_status: str | None = Field(default=None, sa_column=words())
+    starts_at: datetime | None = Field(default=None, sa_column=instant())
+    ends_at: datetime | None = Field(default=None, sa_column=instant())
+    status: str | None = Field(default=None, sa_column=words())
+    code_fingerprint: str | None = Field(default=None, sa_column=words())
+    facts: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    seen_at: datetime = Field(sa_column=instant(required=True))
+    missing_since: datetime | None = Field(default=None, sa_column=instant())
+
+
+class KpiRow(SQLModel, table=True):
+    """What the ads of one authorization did on one day of the advertiser's time zone; money in `currency`."""
+
+    __tablename__: ClassVar[Any] = "kpis"
+    __table_args__ = (Index("kpis_day", "day"),)
+
+    authorization_id: int = Field(
+        sa_column=Column(BigInteger, ForeignKey("authorizations.id"), primary_key=True, autoincrement=False)
+    )
+    day: date = Field(sa_column=Column(Date, primary_key=True))
+    currency: str = Field(sa_column=Column(Text, primary_key=True))
+    spend: Decimal = Field(sa_column=Column(Numeric(18, 4), nullable=False))
+    impressions: int = Field(sa_column=Column(BigInteger, nullable=False))
+    clicks: int = Field(sa_column=Column(BigInteger, nullable=False))
+    conversions: Decimal = Field(sa_column=Column(Numeric(18, 4), nullable=False))
 
 
 class Lease(SQLModel, table=True):

@@ -24,11 +24,15 @@ log = structlog.get_logger()
 
 
 class Nudging(Protocol):
-    """What a sweep needs of infra.broker.Nudges; neither call ever raises."""
+    """What a sweep needs of infra.broker.Nudges; no call ever raises."""
 
     def mailboxes(self, numbers: Iterable[int]) -> None: ...
 
     def outbox(self) -> None: ...
+
+    def calls(self) -> None: ...
+
+    def looks(self) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import psycopg
 
 from infra.inbox import MAILBOXES
-from infra.outbox import PAYABLE
+from infra.outbox import EFFECTS, PAYABLE
 from scheduler.leadership import Turn, as_leader
 
 # An effect whose payer has been silent for so long is looked at again; a payer's own time limit is shorter.
@@ -27,22 +28,25 @@ WHERE oldest.try_at IS NOT NULL OR inbox.received_at <= %(before)s
 """
 UNPAID = """
 SELECT EXISTS (
-    SELECT FROM outbox WHERE status IN ('owed', 'paying') AND due_at <= %(now)s AND kind = ANY(%(kinds)s)
-    AND (status = 'owed' OR claimed_at < %(lost)s)
+    SELECT FROM outbox WHERE status IN ('owed', 'paying', 'uncertain') AND due_at <= %(now)s AND kind = ANY(%(kinds)s)
+    AND (status = ANY(%(open)s) OR (status = 'paying' AND claimed_at < %(lost)s))
 )
 """
 
 
 def rescue(turn: Turn) -> int:
-    """How many mailboxes, and the outbox, had to be nudged. Younger mail is left to its own nudge."""
+    """How many mailboxes, the messages and the calls had to be nudged. Younger mail is left to its own nudge."""
     with as_leader(turn) as connection:
         neglected = neglected_mailboxes(connection, turn)
-        is_unpaid = has_unpaid(connection, turn)
+        has_messages = has_unpaid(connection, turn, PAYABLE, "owed")
+        has_calls = has_unpaid(connection, turn, EFFECTS, "owed", "uncertain")
     if neglected:
         turn.nudges.mailboxes(neglected)
-    if is_unpaid:
+    if has_messages:
         turn.nudges.outbox()
-    return len(neglected) + is_unpaid
+    if has_calls:
+        turn.nudges.calls()
+    return len(neglected) + has_messages + has_calls
 
 
 def neglected_mailboxes(connection: psycopg.Connection, turn: Turn) -> set[int]:
@@ -51,7 +55,9 @@ def neglected_mailboxes(connection: psycopg.Connection, turn: Turn) -> set[int]:
     return {row[0] for row in connection.execute(NEGLECTED, values)}
 
 
-def has_unpaid(connection: psycopg.Connection, turn: Turn) -> bool:
-    values = {"kinds": list(PAYABLE), "now": turn.now, "lost": turn.now - PAYER_IS_LOST_AFTER}
+def has_unpaid(connection: psycopg.Connection, turn: Turn, kinds: Sequence[str], *open_: str) -> bool:
+    """Whether a row of these kinds is due in one of these states, or was claimed by somebody who is gone."""
+    lost = turn.now - PAYER_IS_LOST_AFTER
+    values = {"kinds": list(kinds), "open": list(open_), "now": turn.now, "lost": lost}
     row = connection.execute(UNPAID, values).fetchone()
     return row is not None and bool(row[0])

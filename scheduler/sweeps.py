@@ -18,6 +18,7 @@ from infra.settings import Settings
 from scheduler import prune, vows
 from scheduler.due import EXPIRE, LAPSE, REMIND, announce
 from scheduler.leadership import Leadership, Nudging, Turn, as_leader
+from scheduler.looks import call_for_looks
 from scheduler.rescue import rescue
 
 log = structlog.get_logger()
@@ -58,6 +59,7 @@ JOBS: dict[str, Job] = {
     "expire": Job(run=counted(lambda turn: announce(turn, EXPIRE)), every=each_sweep),
     "lapse": Job(run=counted(lambda turn: announce(turn, LAPSE)), every=each_sweep),
     "remind": Job(run=counted(lambda turn: announce(turn, REMIND)), every=each_sweep),
+    "look": Job(run=counted(call_for_looks), every=each_sweep),
     "rescue": Job(run=counted(rescue), every=each_sweep),
     "vows": Job(run=keep_vows, every=lambda settings: timedelta(seconds=settings.vows_seconds)),
     "prune": Job(run=counted(prune.prune), every=lambda _settings: prune.EVERY),

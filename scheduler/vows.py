@@ -27,7 +27,10 @@ PATIENCE = timedelta(minutes=15)
 log = structlog.get_logger()
 
 RUNNING = f"state IN {tuple(map(str, RUNNING_STATES))}"
-LIVE = "ads.started_at IS NOT NULL AND (ads.stopped_at IS NULL OR ads.stopped_at < ads.started_at)"
+LIVE = """
+ads.started_at IS NOT NULL AND (ads.stopped_at IS NULL OR ads.stopped_at < ads.started_at)
+AND (ads.lost_at IS NULL OR ads.lost_at < ads.started_at)
+"""
 LOOKED_AT = f"""
 (SELECT id FROM authorizations WHERE id > %(slice)s AND id <= %(slice)s + {SLICE}
  UNION (SELECT authorization_id FROM history ORDER BY id DESC LIMIT {TOUCHED})) AS looked_at

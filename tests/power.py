@@ -1,4 +1,4 @@
-"""Power cuts on purpose: a machine whose every statement, commit, enqueue and sent message can be its last deed.
+"""Power cuts on purpose: a machine whose every statement, commit, enqueue, call and sent message can be its last deed.
 
 A cut ends the database sessions on the server's side, loses the queue, and raises what no `except Exception` catches.
 """
@@ -12,6 +12,7 @@ from email.message import EmailMessage
 from typing import Any, cast
 
 import dramatiq
+import httpx
 import psycopg
 from dramatiq.brokers.stub import StubBroker
 from psycopg import Transaction
@@ -23,9 +24,10 @@ from infra.database import hot, make_engine
 from infra.inbox import Letter, accept, mailbox_of
 from infra.mail import Mailer, Outcome, Sent
 from infra.settings import Settings
+from infra.vault import Vault
 from scheduler.leadership import Leadership
 from scheduler.sweeps import sweep
-from worker.main import declare
+from worker.actors import declare
 
 BEFORE_COMMIT, AFTER_COMMIT = "before a commit", "after a commit"
 BEFORE_SENDING, AFTER_SENDING = "before sending", "after sending"
@@ -122,6 +124,21 @@ class MeteredBroker(StubBroker):
             self.actors[message.actor_name](*message.args)
 
 
+class MeteredTransport(httpx.HTTPTransport):
+    """The way to TikTok: a call that left has arrived, whoever loses power before its answer."""
+
+    def __init__(self, meter: Meter) -> None:
+        super().__init__()
+        self._meter = meter
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        path = request.url.path.removeprefix("/open_api/v1.3/").strip("/")
+        self._meter.reach(f"before calling {path}")
+        response = super().handle_request(request)
+        self._meter.reach(f"after calling {path}")
+        return response
+
+
 class RecordingMailer:
     """The outside: what it has taken stays taken, whoever loses power."""
 
@@ -143,7 +160,15 @@ class Machine:
         self._engine, self._clock, self._settings = engine, clock, settings
         self._queue = MeteredBroker(meter)
         self._nudges = Nudges(self._queue, MemoryWakeKeys())
-        declare(self._queue, engine=engine, clock=clock, settings=settings, nudges=self._nudges, mailer=mailer)
+        declare(
+            self._queue,
+            engine=engine,
+            clock=clock,
+            settings=settings,
+            nudges=self._nudges,
+            vault=Vault(bytes(range(32))),
+            mailer=mailer,
+        )
 
     def hears(self, *letters: Letter) -> None:
         """A delivery, as the ingress takes it: stored, committed, nudged; then the workers run."""

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
+import httpx
 import httpx2
 from sqlalchemy import Engine
 from sqlmodel import col, select
@@ -23,22 +24,41 @@ from infra.inbox import MAILBOXES
 from infra.mail import Mailer, SmtpMailer, SmtpServer
 from infra.settings import Settings
 from infra.tables import AuthorizationRow, History, Outbox
+from infra.tiktok.api import Api
+from infra.tiktok.client import Tiktok
+from infra.tiktok.limits import MemoryLimits
 from infra.vault import Vault
 from scheduler.sweeps import sweep_all
+from simulator.main import make_app as make_simulator
+from simulator.world import World
+from tests.serving import serving
 from web.main import make_app
+from worker.actors import policy_of
 from worker.drain import drain
-from worker.main import policy_of
+from worker.effects import perform
+from worker.looking import look
 from worker.pay import pay
 
 ADVERTISER, POST = "7200000000000000001", "7300000000000000001"
 KEY = f"{ADVERTISER}/{POST}"
+APP_ID, APP_SECRET = "7100000000000000001", "the app's secret"
 
 
 class Service:
     """Web, worker, scheduler and mail, each the product's own code; only threads and the clock are the test's."""
 
-    def __init__(self, *, engine: Engine, clock: HandClock, vault: Vault, http: TestClient, settings: Settings) -> None:
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        clock: HandClock,
+        vault: Vault,
+        http: TestClient,
+        settings: Settings,
+        tiktok: Tiktok | None = None,
+    ) -> None:
         self.engine, self.clock, self.http, self.settings = engine, clock, http, settings
+        self.vault, self.tiktok, self.does_look = vault, tiktok, True
         self.nudges = make_nudges(make_broker(""))
         self._mailer: Mailer | None = SmtpMailer(SmtpServer.parse(settings.smtp_url)) if settings.smtp_url else None
         self._numbers = count(1)
@@ -63,12 +83,20 @@ class Service:
 
     def settles(self) -> None:
         """Everything that is ready is applied, and everything that is owed is paid."""
+        policy = policy_of(self.settings)
         for _ in range(10):
-            policy = policy_of(self.settings)
             drained = [drain(self.engine, self.clock, policy, mailbox) for mailbox in range(MAILBOXES)]
-            if not any(each.outcomes for each in drained):
+            if not any(each.outcomes for each in drained) and not self._asks_tiktok():
                 break
         pay(self.engine, self.clock, self._mailer, mail_from=self.settings.mail_from)
+
+    def _asks_tiktok(self) -> bool:
+        """What is owed to TikTok, and looks that are due; whether anything was done. Without a TikTok nothing is."""
+        if self.tiktok is None:
+            return False
+        performed = perform(self.engine, self.clock, self.tiktok, self.vault)
+        looked = look(self.engine, self.clock, self.tiktok, self.vault) if self.does_look else None
+        return bool(performed.mailboxes or (looked and looked.mailboxes))
 
     def sleeps(self, span: timedelta, *, step: timedelta = timedelta(hours=6)) -> None:
         """Time passes; the sweeps run, and what they find settles."""
@@ -99,9 +127,45 @@ class Service:
 
 
 @contextmanager
-def service(*, engine: Engine, clock: HandClock, vault: Vault, **settings: Any) -> Iterator[Service]:
-    """A service that runs until the block ends."""
+def service(
+    *, engine: Engine, clock: HandClock, vault: Vault, world: World | None = None, **settings: Any
+) -> Iterator[Service]:
+    """A service that runs until the block ends; with a `world` it has a TikTok, which is called over HTTP."""
     chosen = Settings(**settings)
     app = make_app(settings=chosen, engine=engine, vault=vault, clock=clock, nudges=make_nudges(make_broker("")))
-    with TestClient(app, base_url="http://127.0.0.1:8080") as http:
-        yield Service(engine=engine, clock=clock, vault=vault, http=http, settings=chosen)
+    with TestClient(app, base_url="http://127.0.0.1:8080") as http, calling(world, clock) as tiktok:
+        yield Service(engine=engine, clock=clock, vault=vault, http=http, settings=chosen, tiktok=tiktok)
+
+
+@contextmanager
+def calling(world: World | None, clock: HandClock) -> Iterator[Tiktok | None]:
+    """The product's own client, on the simulator behind a real server."""
+    if world is None:
+        yield None
+        return
+    world.add_app(APP_ID, APP_SECRET)
+    with serving(make_simulator(world)) as http:
+        tiktok = make_tiktok(str(http.base_url), clock)
+        yield tiktok
+        tiktok.close()
+
+
+def make_tiktok(base_url: str, clock: HandClock, *, transport: httpx.BaseTransport | None = None) -> Tiktok:
+    """The client of one process; waiting for its turn moves the clock."""
+
+    def pause(seconds: float) -> None:
+        clock.advance(timedelta(seconds=seconds))
+
+    return Tiktok(
+        Api(
+            base_url=base_url,
+            app_id=APP_ID,
+            secret=APP_SECRET,
+            limits=MemoryLimits(),
+            clock=clock,
+            authorize_per_second=1,
+            timeout=timedelta(seconds=5),
+            pause=pause,
+            transport=transport,
+        )
+    )

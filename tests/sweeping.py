@@ -36,12 +36,20 @@ class Nudged:
     def __init__(self) -> None:
         self.boxes: list[int] = []
         self.payers = 0
+        self.callers = 0
+        self.lookers = 0
 
     def mailboxes(self, numbers: Iterable[int]) -> None:
         self.boxes += sorted(numbers)
 
     def outbox(self) -> None:
         self.payers += 1
+
+    def calls(self) -> None:
+        self.callers += 1
+
+    def looks(self) -> None:
+        self.lookers += 1
 
 
 class World:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 
+import psycopg
 import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -32,7 +33,7 @@ from web import openapi
 from web.flusher import Flusher, Nudging
 from web.health import Readiness
 from web.ingress import PREFIX, Ingress
-from web.pages import HERE, Pages
+from web.pages import HERE, Pages, Simulation
 from web.problems import Refusal
 from web.reading import Receive, Scope, Send
 from web.server import Server, ServerError, listen
@@ -63,8 +64,12 @@ def make_app(
     clock: Clock,
     nudges: Nudging,
     metrics: Metrics | None = None,
+    simulation: Simulation | None = None,
 ) -> ASGI:
-    """The ASGI application. Its lifespan starts and stops the flusher; give it the worker's `metrics` to show both."""
+    """The ASGI application. Its lifespan starts and stops the flusher; give it the worker's `metrics` to show both.
+
+    In a `simulation` every page says so.
+    """
     metrics = metrics or Metrics()
     metrics.watch(engine, clock)
     offered = settings.offered_days
@@ -81,7 +86,7 @@ def make_app(
         metrics=metrics,
     )
     readiness = Readiness(engine, clock, settings, _ping(settings))
-    calm = _calm(settings, Pages(engine, clock), readiness, metrics, offered)
+    calm = _calm(settings, Pages(engine, clock, simulation), readiness, metrics, offered)
     return Application(ingress, calm, flusher, registry)
 
 
@@ -133,10 +138,10 @@ def _calm(
 ) -> Starlette:
     base = settings.public_url
 
-    def home(_request: Request) -> Response:
+    def home(request: Request) -> Response:
         try:
-            return HTMLResponse(pages.home())
-        except SQLAlchemyError as error:
+            return HTMLResponse(pages.home(is_still="still" in request.query_params))
+        except (SQLAlchemyError, psycopg.Error) as error:
             log.warning("page_not_shown", error=type(error).__name__)
             return HTMLResponse(pages.trouble(), status_code=503, headers={"retry-after": "5"})
 

@@ -1,70 +1,69 @@
-"""The read-only page at `/`: counts by state, what expires next, the last events. Rendered here, without scripts."""
+"""The read-only page at `/`: counts by state, what lapses next, the last events. Rendered here, without scripts."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from domain.authorization import State
+from domain.money import Amounts
 from domain.reasons import sentence
 from infra.clock import Clock
+from web.overview import overview
 
 HERE = Path(__file__).parent
-ROWS = 20
-
-COUNTS = "SELECT state, count(*) FROM authorizations GROUP BY state"
-NEXT = """
-SELECT key, state, condition, expires_at, next_action, next_action_at, why FROM authorizations
-WHERE state IN ('authorized', 'active') AND expires_at IS NOT NULL ORDER BY expires_at, id LIMIT :rows
-"""
-LAST = """
-SELECT seq, received_at, type, key, sender, coalesce(inbox.outcome, pending.status, 'ready') AS outcome, reason
-FROM inbox LEFT JOIN pending USING (seq, key) ORDER BY seq DESC LIMIT :rows
-"""
-FOR_PEOPLE = "SELECT status, count(*) FROM pending WHERE status IN ('parked', 'quarantined') GROUP BY status"
+DAY = 86_400
+# The page of a demo comes again by itself so often; a quiet service's page waits to be asked.
+REFRESH_SECONDS = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Overview:
-    """What the page shows."""
+class Simulation:
+    """That nothing here is real, for every page to say; `day_seconds` is how long a simulated day takes."""
 
-    now: datetime
-    counts: dict[str, int]
-    expiring: list[dict[str, Any]]
-    events: list[dict[str, Any]]
-    for_people: dict[str, int]
+    day_seconds: float
 
 
 class Pages:
-    def __init__(self, engine: Engine, clock: Clock) -> None:
-        self._engine, self._clock = engine, clock
-        self._templates = Environment(
-            loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-        )
-        self._templates.filters["instant"] = instant
-        self._templates.filters["left"] = left
-        self._templates.filters["sentence"] = sentence
+    """`simulation` None: the real service."""
 
-    def home(self) -> str:
-        return self._templates.get_template("home.html").render(page=self._overview(), states=list(State))
+    def __init__(self, engine: Engine, clock: Clock, simulation: Simulation | None = None) -> None:
+        self._engine, self._clock, self._simulation = engine, clock, simulation
+        self._templates = Environment(
+            loader=FileSystemLoader(HERE / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.filters |= {
+            "instant": instant,
+            "left": left,
+            "days": days,
+            "money": money,
+            "sender": sender,
+            "sentence": sentence,
+        }
+
+    def home(self, *, is_still: bool = False) -> str:
+        """`is_still`: without the refresh by itself, for reading."""
+        page = overview(self._engine, self._clock.now())
+        return self._rendered("home.html", is_still=is_still, page=page, states=list(State))
 
     def trouble(self) -> str:
-        return self._templates.get_template("trouble.html").render()
+        return self._rendered("trouble.html", is_still=False)
 
-    def _overview(self) -> Overview:
-        with self._engine.connect() as connection:
-            return Overview(
-                now=self._clock.now(),
-                counts={row[0]: row[1] for row in connection.execute(text(COUNTS))},
-                expiring=[dict(row) for row in connection.execute(text(NEXT), {"rows": ROWS}).mappings()],
-                events=[dict(row) for row in connection.execute(text(LAST), {"rows": ROWS}).mappings()],
-                for_people={row[0]: row[1] for row in connection.execute(text(FOR_PEOPLE))},
-            )
+    def _rendered(self, name: str, *, is_still: bool, **more: object) -> str:
+        return self._templates.get_template(name).render(
+            simulation=self._simulation,
+            now=self._clock.now(),
+            refresh_seconds=REFRESH_SECONDS if self._simulation and not is_still else None,
+            **more,
+        )
 
 
 def instant(value: datetime | None) -> str:
@@ -73,9 +72,27 @@ def instant(value: datetime | None) -> str:
 
 def left(value: datetime, now: datetime) -> str:
     """How long until `value`, in the two largest units."""
-    seconds = int((value - now).total_seconds())
-    if seconds <= 0:
-        return "over"
-    days, rest = divmod(seconds, 86_400)
+    return "over" if value <= now else _span(value, now)
+
+
+def days(value: datetime, now: datetime) -> float:
+    """Days until `value`, none when it is over."""
+    return max(0.0, round((value - now).total_seconds() / DAY, 2))
+
+
+def money(amounts: Amounts) -> str:
+    """`12 340 EUR`, one after the other where there are several currencies; units suffice at a glance."""
+    shown = [f"{amount:,.0f} {currency or ''}".replace(",", "\u202f").strip() for currency, amount in amounts.items()]
+    return " + ".join(sorted(shown)) or "—"
+
+
+def sender(value: str) -> str:
+    """Who sent an event, for people: a producer by its own name."""
+    return {"tiktok": "TikTok", "clock": "the clock"}.get(value, value.removeprefix("producer:"))
+
+
+def _span(later: datetime, sooner: datetime) -> str:
+    seconds = int((later - sooner).total_seconds())
+    whole, rest = divmod(seconds, DAY)
     hours, minutes = rest // 3600, rest % 3600 // 60
-    return f"{days} d {hours} h" if days else f"{hours} h {minutes} min"
+    return f"{whole} d {hours} h" if whole else f"{hours} h {minutes} min"

@@ -1,7 +1,8 @@
-"""Looks once more at what an ask is about and writes its message: to whom and how is read at the time of paying."""
+"""Looks once more at what a message is about and writes it: to whom and how is read at the time of paying."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from email.headerregistry import Address
@@ -15,8 +16,9 @@ from domain.authorization import Authorization, State
 from domain.reasons import Reason, sentence
 from domain.renewal import LAWS, STALE_AFTER, objection_to_asking, urgency_of
 from infra import authorizations
+from infra.access_mail import Invitation, compose_invitation
 from infra.ask_mail import Ask, UnusableAddress, compose
-from infra.outbox import Debt
+from infra.outbox import ACCESS_MAIL, Debt
 
 NO_CREATOR = "no creator is known: send authorization.requested with creator.handle and creator.email"
 NO_EMAIL = "the creator has no e-mail address: send authorization.requested with creator.email"
@@ -69,25 +71,48 @@ def look_again(connection: psycopg.Connection[Any], debt: Debt, *, sender: Addre
         known = authorizations.load(connection, [debt.key]).get(debt.key)
         if row is None or known is None:
             return NotNeeded(reason="its authorization does not exist")
-        return _judge(debt, row, known, sender, now)
+        judge = _judge_invitation if debt.kind == ACCESS_MAIL else _judge
+        return judge(debt, row, known, sender, now)
     except psycopg.Error:
         raise
     except Exception as error:  # noqa: BLE001 - logged by the payer; one broken ask must not stand before all others
         return Unwritable(error=error)
 
 
-def _judge(debt: Debt, row: dict[str, Any], known: Authorization, sender: Address, now: datetime) -> Seen:
+def _judge(
+    debt: Debt, row: dict[str, Any], known: Authorization, sender: Address, now: datetime
+) -> EmailMessage | NotNeeded | Waits:
     reason = _why_not(known, _end_of(debt), now)
     if reason is None and row["is_superseded"]:
         reason = "a later ask takes its place"
     if reason is not None:
         return NotNeeded(reason=reason)
+    return _unreachable(row) or _composed(
+        lambda: compose(_ask(debt, row, urgency_of(known, now)), sender=sender, now=now)
+    )
+
+
+def _judge_invitation(
+    debt: Debt, row: dict[str, Any], known: Authorization, sender: Address, now: datetime
+) -> EmailMessage | NotNeeded | Waits:
+    """A link to give access with: of use only while access is asked for, and as long as it may live."""
+    if known.state is not State.REQUESTED:
+        return NotNeeded(reason="access is no longer asked for")
+    if row["is_superseded"]:
+        return NotNeeded(reason="a later link takes its place")
+    return _unreachable(row) or _composed(lambda: compose_invitation(_invitation(debt, row), sender=sender, now=now))
+
+
+def _unreachable(row: dict[str, Any]) -> Waits | None:
+    """What is missing to write to the creator."""
     if row["handle"] is None:
         return Waits(remedy=NO_CREATOR)
-    if not row["email"]:
-        return Waits(remedy=NO_EMAIL)
+    return None if row["email"] else Waits(remedy=NO_EMAIL)
+
+
+def _composed(compose_it: Callable[[], EmailMessage]) -> EmailMessage | Waits:
     try:
-        return compose(_ask(debt, row, urgency_of(known, now)), sender=sender, now=now)
+        return compose_it()
     except UnusableAddress:
         return Waits(remedy=BAD_EMAIL)
 
@@ -122,6 +147,19 @@ def _ask(debt: Debt, row: dict[str, Any], urgency: str) -> Ask:
         days=debt.payload.get("days") or row["days"],
         period_ends_at=_end_of(debt),
         urgency=urgency,  # of now: an ask may have waited
+    )
+
+
+def _invitation(debt: Debt, row: dict[str, Any]) -> Invitation:
+    return Invitation(
+        idempotency_key=debt.idempotency_key,
+        email=row["email"],
+        name=row["name"],
+        locale=row["locale"],
+        handle=row["account_handle"] or row["handle"],
+        advertiser_id=row["advertiser_id"],
+        reference=row["reference"],
+        link=debt.payload["link"],
     )
 
 

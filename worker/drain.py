@@ -6,6 +6,7 @@ import re
 import time
 import traceback
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import attrgetter
@@ -16,11 +17,13 @@ import structlog
 from sqlalchemy import Engine
 
 from domain.renewal import Policy
-from infra import authorizations, inbox, owed
+from infra import advertisers, authorizations, inbox, owed
 from infra.clock import Clock
 from infra.database import OUTAGES, hot
 from infra.inbox import Mail
-from worker.fold import Changes, EventRaisedError, fold, keys_of
+from worker.beside import NOTHING_BESIDE, Beside, checks_of, is_hint
+from worker.changes import Changes
+from worker.fold import EventRaisedError, fold, keys_of
 
 log = structlog.get_logger()
 
@@ -32,11 +35,13 @@ seq_of = attrgetter("seq")
 
 @dataclass(slots=True)
 class Drained:
-    """What a drain did: events by outcome, whether effects are owed now, whether mail is left."""
+    """What a drain did: events by outcome; whether messages (`owes`), calls or looks at TikTok are owed; whether mail is left."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
     batches: int = 0
     owes: bool = False
+    owes_calls: bool = False
+    looks: bool = False
     has_more: bool = False
     seconds: float = 0.0
 
@@ -101,10 +106,23 @@ def decide_all(
     """
     if not taken:
         return Changes()
-    known = authorizations.load(connection, keys_of(taken))
-    changes = fold(known, taken, now=now, policy=policy)
+    known, beside = authorizations.load(connection, keys_of(taken)), known_beside(connection, taken)
+    changes = fold(known, taken, now=now, policy=policy, beside=beside)
     woken = inbox.wake(connection, sorted(changes.touched)) if limit > 1 else []
-    return fold(known, sorted([*taken, *woken], key=seq_of), now=now, policy=policy) if woken else changes
+    if not woken:
+        return changes
+    return fold(known, sorted([*taken, *woken], key=seq_of), now=now, policy=policy, beside=beside)
+
+
+def known_beside(connection: psycopg.Connection[Any], taken: Sequence[Mail]) -> Beside:
+    """What only few kinds of events need to know; a batch without them asks nothing."""
+    checks, has_hints = checks_of(taken), any(map(is_hint, taken))
+    if not checks and not has_hints:
+        return NOTHING_BESIDE
+    return Beside(
+        in_hand=owed.checks_in_hand(connection, checks),
+        connected=advertisers.connected_ids(connection) if has_hints else frozenset(),
+    )
 
 
 def write(connection: psycopg.Connection[Any], changes: Changes, *, now: datetime) -> None:
@@ -120,6 +138,10 @@ def write(connection: psycopg.Connection[Any], changes: Changes, *, now: datetim
     owed.save_codes(connection, changes.codes)
     owed.owe_checks(connection, changes.checks, now=now)
     owed.owe_asks(connection, changes.asks, now=now)
+    owed.owe_calls(connection, changes.calls, now=now)
+    owed.owe_unbinds(connection, changes.unbinds, now=now)
+    if changes.looks:
+        advertisers.look_soon(connection, sorted(changes.looks), now=now)
     inbox.settle(connection, changes.handled, now=now)
     inbox.keep(connection, [mail for mail, _ in changes.kept], [status for _, status in changes.kept])
 
@@ -143,6 +165,8 @@ def note(drained: Drained, changes: Changes) -> None:
     """Adds a committed batch to the sum."""
     drained.outcomes.update(str(handled.outcome) for handled in changes.handled)
     drained.owes = drained.owes or bool(changes.asks)
+    drained.owes_calls = drained.owes_calls or bool(changes.checks or changes.calls or changes.unbinds)
+    drained.looks = drained.looks or bool(changes.looks)
 
 
 def report(mailbox: int, drained: Drained) -> None:

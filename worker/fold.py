@@ -4,33 +4,33 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
-from decimal import Decimal
 
-from domain.authorization import Authorization, Flight, changed
+from domain.authorization import Authorization, changed
 from domain.events import (
-    Ad,
     AdStarted,
-    AdStopped,
-    AuthorizationRequested,
-    Code,
-    CodeGranted,
     CodeSubmitted,
-    Creator,
-    Event,
     LifecycleEvent,
-    PeriodExtended,
     RenewalDue,
     RequestLapsed,
+    UnbindRequested,
 )
 from domain.lifecycle import Outcome, decide
 from domain.reasons import Reason
 from domain.renewal import Policy, ask_due, plan
-from infra.authorizations import Entry, GrantHeard
 from infra.contract import Unreadable, event_of
-from infra.inbox import Handled, Mail
-from infra.owed import AskOwed, SubmittedCode
+from infra.inbox import Mail
+from infra.owed import AskOwed, SubmittedCode, UnbindOwed, check_of
+from worker.beside import (
+    NOTHING_BESIDE,
+    Beside,
+    advertisers_in,
+    is_hint,
+    may_be_unbound,
+    unbinding_of,
+)
+from worker.changes import Changes, finish
+from worker.facts_told import gather_facts, note_of, submitted, warning_of
 
 WAITING = "waiting"
 
@@ -43,27 +43,16 @@ class EventRaisedError(Exception):
         self.mail = mail
 
 
-@dataclass(slots=True)
-class Changes:
-    """What a batch of events changes. `after` holds every authorization as it is now, `touched` those to be saved."""
-
-    after: dict[str, Authorization] = field(default_factory=dict)
-    touched: set[str] = field(default_factory=set)
-    handled: list[Handled] = field(default_factory=list)
-    kept: list[tuple[Mail, str]] = field(default_factory=list)
-    history: list[Entry] = field(default_factory=list)
-    grants: list[GrantHeard] = field(default_factory=list)
-    flights: dict[tuple[str, str], Flight] = field(default_factory=dict)
-    creators: dict[str, tuple[Creator, datetime]] = field(default_factory=dict)
-    handles: dict[str, str] = field(default_factory=dict)
-    codes: list[SubmittedCode] = field(default_factory=list)
-    checks: list[SubmittedCode] = field(default_factory=list)
-    asks: list[AskOwed] = field(default_factory=list)
-
-
-def fold(known: Mapping[str, Authorization], mails: Sequence[Mail], *, now: datetime, policy: Policy) -> Changes:
+def fold(
+    known: Mapping[str, Authorization],
+    mails: Sequence[Mail],
+    *,
+    now: datetime,
+    policy: Policy,
+    beside: Beside = NOTHING_BESIDE,
+) -> Changes:
     """Applies `mails`, in order, to the authorizations they name."""
-    changes = Changes(after=dict(known))
+    changes = Changes(after=dict(known), beside=beside)
     by_key: dict[str, list[Mail]] = defaultdict(list)
     for mail in mails:
         by_key[mail.key].append(mail)
@@ -72,6 +61,8 @@ def fold(known: Mapping[str, Authorization], mails: Sequence[Mail], *, now: date
             finish(changes, mail, Outcome.EARLY, early_reason(changes, key))
         if key in changes.touched:
             changes.after[key] = planned(changes.after[key], now, policy)
+            if unbinding := unbinding_of(known.get(key), changes.after[key], policy):
+                changes.unbinds.append(unbinding)
     return changes
 
 
@@ -87,12 +78,16 @@ def apply_until_settled(changes: Changes, mails: list[Mail], now: datetime, poli
 def apply(changes: Changes, mail: Mail, now: datetime, policy: Policy) -> str:
     """One event: read, decided, and noted in `changes`. An early one is left for the caller to note."""
     try:
+        if is_hint(mail):
+            return hinted(changes, mail)
         event = event_of(mail.type, mail.data, mail.occurred_at)
         match event:
             case CodeSubmitted():
                 return submit(changes, mail, event, policy)
             case RenewalDue():
                 return remind(changes, mail, event, now, policy)
+            case UnbindRequested():
+                return unbind(changes, mail, now)
             case _:
                 return live(changes, mail, event, now, policy)
     except Unreadable as problem:
@@ -114,52 +109,8 @@ def live(changes: Changes, mail: Mail, event: LifecycleEvent, now: datetime, pol
         changes.touched.add(mail.key)
     if decision.outcome is not Outcome.PARKED or isinstance(event, AdStarted):
         gather_facts(changes, mail, event)
-    return finish(changes, mail, decision.outcome, decision.reason, before=known, note=warning_of(event, policy))
-
-
-def gather_facts(changes: Changes, mail: Mail, event: LifecycleEvent) -> None:
-    """Rows beside the authorization that an applied event calls for: creator, grant, code, ads."""
-    after = changes.after[mail.key]
-    match event:
-        case AuthorizationRequested(creator=Creator() as creator):
-            changes.creators[creator.handle] = merged(changes.creators.get(creator.handle), creator, event.at)
-            changes.handles[mail.key] = creator.handle
-        case CodeGranted():
-            fingerprint = event.code.fingerprint if event.code else None
-            add_grant(changes, mail, event.starts_at, event.expires_at, fingerprint)
-            if event.code and mail.sealed:
-                changes.codes.append(submitted(mail, event.code, mail.sealed))
-        case PeriodExtended() if after.starts_at is not None:
-            add_grant(changes, mail, after.starts_at, event.expires_at, None)
-        case AdStarted(ad=Ad(ad_id=ad_id)) | AdStopped(ad_id=ad_id):
-            changes.flights[mail.key, ad_id] = after.flights[ad_id]
-        case _:
-            pass
-
-
-def merged(known: tuple[Creator, datetime] | None, creator: Creator, at: datetime) -> tuple[Creator, datetime]:
-    """The newest contact facts of a batch; what a newer event leaves out stays."""
-    if known is None:
-        return creator, at
-    older, newer = (known[0], creator) if at >= known[1] else (creator, known[0])
-    names = ("name", "email", "phone", "locale", "timezone")
-    return replace(newer, **{name: getattr(newer, name) or getattr(older, name) for name in names}), max(at, known[1])
-
-
-def add_grant(
-    changes: Changes, mail: Mail, starts_at: datetime, ends_at: datetime | None, fingerprint: str | None
-) -> None:
-    """A period, with where its dates came from."""
-    changes.grants.append(
-        GrantHeard(
-            key=mail.key,
-            starts_at=starts_at,
-            ends_at=ends_at,
-            source=mail.type,
-            code_fingerprint=fingerprint,
-            seq=mail.seq,
-        )
-    )
+    note = note_of(event, decision.authorization, policy)
+    return finish(changes, mail, decision.outcome, decision.reason, before=known, note=note)
 
 
 def submit(changes: Changes, mail: Mail, event: CodeSubmitted, policy: Policy) -> str:
@@ -167,15 +118,36 @@ def submit(changes: Changes, mail: Mail, event: CodeSubmitted, policy: Policy) -
     if event.code is None or mail.sealed is None:
         return finish(changes, mail, Outcome.PARKED, Reason.NO_CODE_FOUND, before=changes.after.get(mail.key))
     code = submitted(mail, event.code, mail.sealed)
+    known = changes.after.get(mail.key)
+    if is_in_hand(changes, code):
+        return finish(changes, mail, Outcome.AGAIN, Reason.CODE_IN_HAND, before=known)
     changes.codes.append(code)
     changes.checks.append(code)
-    known = changes.after.get(mail.key)
     return finish(changes, mail, WAITING, Reason.WAITING_FOR_TIKTOK, before=known, note=warning_of(event, policy))
 
 
-def submitted(mail: Mail, code: Code, sealed: bytes) -> SubmittedCode:
-    """The sealed code of an event."""
-    return SubmittedCode(key=mail.key, fingerprint=code.fingerprint, sealed=sealed, last=code.last, at=mail.occurred_at)
+def is_in_hand(changes: Changes, code: SubmittedCode) -> bool:
+    """Whether this very code is being checked, or is about to be."""
+    if check_of(code.key, code.fingerprint) in changes.beside.in_hand:
+        return True
+    return any((each.key, each.fingerprint) == (code.key, code.fingerprint) for each in changes.checks)
+
+
+def unbind(changes: Changes, mail: Mail, now: datetime) -> str:
+    """An operator's word: what has ended leaves the advertiser's list at TikTok; what has not stays."""
+    known = changes.after.get(mail.key)
+    if known is None or not may_be_unbound(known):
+        return finish(changes, mail, Outcome.LATE, Reason.NOT_UNBOUND, before=known)
+    changes.unbinds.append(UnbindOwed(key=mail.key, by="operator", ended_at=known.state_since, due_at=now))
+    return finish(changes, mail, Outcome.STAYED, Reason.UNBINDING, before=known)
+
+
+def hinted(changes: Changes, mail: Mail) -> str:
+    """TikTok's own webhook: the advertisers that it names are looked at, or all where it names none."""
+    named = advertisers_in(mail.data)
+    looks = named & changes.beside.connected if named else changes.beside.connected
+    changes.looks |= looks
+    return finish(changes, mail, Outcome.STAYED, Reason.LOOK_CALLED_FOR if looks else Reason.NOTHING_TO_LOOK_AT)
 
 
 def remind(changes: Changes, mail: Mail, event: RenewalDue, now: datetime, policy: Policy) -> str:
@@ -204,38 +176,6 @@ def remind(changes: Changes, mail: Mail, event: RenewalDue, now: datetime, polic
     return finish(changes, mail, Outcome.STAYED, Reason.ASKED, before=known, note=note)
 
 
-def finish(
-    changes: Changes,
-    mail: Mail,
-    outcome: str,
-    reason: Reason,
-    *,
-    before: Authorization | None = None,
-    note: str | None = None,
-) -> str:
-    """Notes the outcome on the inbox row and, for an authorization that is known, in its history."""
-    changes.handled.append(Handled(seq=mail.seq, outcome=outcome, reason=reason))
-    if outcome in (Outcome.EARLY, Outcome.PARKED):
-        changes.kept.append((mail, outcome))
-    after = changes.after.get(mail.key)
-    # An early event is told when its time has come, not each time that it is tried.
-    if after is not None and outcome != Outcome.EARLY:
-        changes.history.append(
-            Entry(
-                key=mail.key,
-                seq=mail.seq,
-                at=mail.occurred_at,
-                event=mail.type,
-                outcome=outcome,
-                from_state=before.state if before else None,
-                to_state=after.state,
-                reason=reason,
-                note=note,
-            )
-        )
-    return outcome
-
-
 def early_reason(changes: Changes, key: str) -> Reason:
     """What an early event waits for."""
     return Reason.NO_GRANT_YET if key in changes.after else Reason.NOT_KNOWN_YET
@@ -244,20 +184,6 @@ def early_reason(changes: Changes, key: str) -> Reason:
 def planned(authorization: Authorization, now: datetime, policy: Policy) -> Authorization:
     """The authorization with its next action as of `now`."""
     return changed(authorization, plan=plan(authorization, now=now, policy=policy))
-
-
-def warning_of(event: Event, policy: Policy) -> str | None:
-    """What a person should know of an event that was accepted all the same."""
-    match event:
-        case AdStarted(ad=Ad(daily_spend=Decimal() as spend, currency=currency)) if spend < policy.minimum_daily_budget:
-            least = f"TikTok's minimum of {policy.minimum_daily_budget} for a campaign"
-            return f"daily budget {spend} {currency or ''}".strip() + f" is under {least}"
-        case CodeSubmitted(code=Code(is_strict=False)) | CodeGranted(code=Code(is_strict=False)):
-            return (
-                "the code has not the usual shape (# and 63 characters and =); only TikTok can say whether it is good"
-            )
-        case _:
-            return None
 
 
 def keys_of(mails: Iterable[Mail]) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-OURS = ("domain", "infra", "worker", "scheduler", "web", "everspark", "migrations")
+OURS = ("domain", "infra", "worker", "scheduler", "web", "simulator", "everspark", "migrations")
 
 
 def imported_by(path: Path) -> set[str]:

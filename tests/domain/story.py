@@ -10,6 +10,7 @@ from typing import Any
 from domain.authorization import Authorization, Flight, State
 from domain.events import (
     Ad,
+    AdLost,
     AdStarted,
     AdStopped,
     AuthorizationRequested,
@@ -18,6 +19,7 @@ from domain.events import (
     CodeWithdrawn,
     Condition,
     LifecycleEvent,
+    PeriodCorrected,
     PeriodEnded,
     PeriodExtended,
     PostChanged,
@@ -65,6 +67,15 @@ def ad_stopped(at: float = 3, ad_id: str = "1") -> AdStopped:
     return AdStopped(at=day(at), ad_id=ad_id)
 
 
+def ad_lost(at: float = 3, ad_id: str = "1") -> AdLost:
+    return AdLost(at=day(at), ad_id=ad_id, reason="asset_authorization_lost")
+
+
+def corrected(at: float = 4, end: float = 20) -> PeriodCorrected:
+    """TikTok, read on day `at`, shows an end on day `end`."""
+    return PeriodCorrected(at=day(at), expires_at=day(end))
+
+
 def extended(at: float = 20, end: float = 61) -> PeriodExtended:
     return PeriodExtended(at=day(at), expires_at=day(end))
 
@@ -90,12 +101,18 @@ def post_changed(at: float = 4, condition: Condition = Condition.PRIVATE) -> Pos
 
 
 def flight(
-    ad_id: str = "1", *, started: float | None = 2, stopped: float | None = None, end: float | None = None
+    ad_id: str = "1",
+    *,
+    started: float | None = 2,
+    stopped: float | None = None,
+    lost: float | None = None,
+    end: float | None = None,
 ) -> Flight:
     return Flight(
         ad=Ad(ad_id=ad_id, flight_end=None if end is None else day(end)),
         started_at=None if started is None else day(started),
         stopped_at=None if stopped is None else day(stopped),
+        lost_at=None if lost is None else day(lost),
     )
 
 

@@ -11,10 +11,12 @@ from domain.reasons import Reason
 from tests.domain.story import (
     ACCOUNT_KEY,
     access_given,
+    ad_lost,
     ad_started,
     ad_stopped,
     after,
     authorization,
+    corrected,
     day,
     declined,
     extended,
@@ -115,6 +117,44 @@ def test_a_start_told_twice_does_not_restart_an_ad_whose_flight_is_over() -> Non
     over = authorization(AUTHORIZED, flight(started=2, end=20), state_since=day(25))
 
     assert hears(over, ad_started(2, flight_end=20)).outcome is AGAIN
+
+
+def test_an_ad_that_tiktok_silences_is_wanted_still() -> None:
+    known = after(ad_lost(10), known=authorization(ACTIVE, flight(end=90)))
+
+    assert known.state is AUTHORIZED
+    assert known.flights["1"].is_wanted
+    assert planned(known, now=12).plan.why == Reason.RENEWAL_NEEDED
+
+
+def test_an_ad_that_delivers_again_is_live_again() -> None:
+    silenced = after(ad_lost(10), known=authorization(ACTIVE))
+
+    assert after(ad_started(11), known=silenced).state is ACTIVE
+    assert hears(silenced, ad_started(9)).outcome is LATE
+
+
+def test_while_another_ad_delivers_a_silenced_one_moves_nothing() -> None:
+    assert hears(authorization(ACTIVE, flight("1"), flight("2")), ad_lost(10, "1")).outcome is STAYED
+
+
+def test_a_silenced_ad_does_not_come_back_by_itself_with_an_extension() -> None:
+    lost = after(period_ended(31), ad_lost(31.1), known=authorization(ACTIVE))
+
+    assert after(extended(32, 61), known=lost).state is AUTHORIZED
+    assert after(extended(32, 61), ad_started(32.1), known=lost).state is ACTIVE
+
+
+def test_what_tiktok_shows_of_the_end_is_truer_than_what_was_told() -> None:
+    known = after(corrected(4, 20), known=authorization(ACTIVE))
+
+    assert (known.state, known.expires_at, known.period_source) == (ACTIVE, day(20), "period.corrected")
+    assert hears(known, extended(3, 61)).outcome is LATE
+    assert after(extended(5, 61), known=known).expires_at == day(61)
+
+
+def test_a_correction_read_before_the_period_began_is_late() -> None:
+    assert hears(authorization(AUTHORIZED), corrected(0.5, 20)).outcome is LATE
 
 
 def test_an_ad_that_starts_after_the_end_is_a_contradiction_for_a_person() -> None:

@@ -26,9 +26,9 @@ from tests.domain.story import KEY, POLICY, day, hears
 CELLS = [(event, state, cell) for event, cells in GRID.items() for state, cell in zip(State, cells, strict=True)]
 
 
-def test_there_are_55_cells_one_for_each_event_and_state() -> None:
+def test_there_are_65_cells_one_for_each_event_and_state() -> None:
     assert set(GRID) == set(get_args(LifecycleEvent))
-    assert len(CELLS) == 11 * 5
+    assert len(CELLS) == 13 * 5
 
 
 def test_each_cell_ends_in_a_rule_that_always_applies_and_has_no_other_such() -> None:
@@ -96,7 +96,7 @@ def words_allowed(table: str, name: str) -> set[str]:
 instants = st.integers(-400, 800).map(lambda number: day(number / 2))
 maybe = st.none() | instants
 ads = st.builds(Ad, ad_id=st.sampled_from("123"), flight_end=maybe)
-flights = st.builds(Flight, ad=ads, started_at=maybe, stopped_at=maybe)
+flights = st.builds(Flight, ad=ads, started_at=maybe, stopped_at=maybe, lost_at=maybe)
 
 
 def any_of(kind: type[LifecycleEvent]) -> st.SearchStrategy[LifecycleEvent]:
@@ -121,6 +121,7 @@ def any_authorization() -> st.SearchStrategy[Authorization]:
         requested_at=maybe,
         starts_at=maybe,
         expires_at=maybe,
+        corrected_at=maybe,
         revoked_at=maybe,
         declined_at=maybe,
         rung=st.integers(0, 8),

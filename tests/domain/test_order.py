@@ -18,6 +18,7 @@ from domain.authorization import Authorization, State
 from domain.events import Condition, LifecycleEvent, PeriodEnded
 from domain.lifecycle import Outcome
 from tests.domain.story import (
+    ad_lost,
     ad_started,
     ad_stopped,
     day,
@@ -118,6 +119,10 @@ class Life:
         for ad_id in ("1", "2"):
             if self.maybe():
                 self.happens(ad_started(self.at, ad_id))
+                if self.maybe():
+                    self.happens(ad_lost(self.at, ad_id))
+                    if self.maybe():
+                        self.happens(ad_started(self.at, ad_id))
                 if self.maybe():
                     self.happens(ad_stopped(self.at, ad_id))
 

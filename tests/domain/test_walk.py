@@ -17,8 +17,10 @@ from domain.renewal import plan
 from tests.domain.story import (
     POLICY,
     START,
+    ad_lost,
     ad_started,
     ad_stopped,
+    corrected,
     declined,
     extended,
     granted,
@@ -66,6 +68,24 @@ ASIDE: tuple[LifecycleEvent, ...] = (
     refused(4),
     post_changed(2, Condition.PRIVATE),
     post_changed(4, Condition.REMOVED),
+)
+
+# What only TikTok says: ads that it silences, ends that are earlier than was told.
+SHOWN: tuple[LifecycleEvent, ...] = (
+    requested(0),
+    requested(7),
+    granted(1, 5),
+    ad_started(2),
+    ad_started(4),
+    ad_started(2, "2"),
+    ad_stopped(4.5),
+    ad_lost(3),
+    corrected(0.5, 4),
+    corrected(3, 4.5),
+    extended(2.5, 9),
+    extended(4, 9),
+    period_ended(5),
+    withdrawn(4),
 )
 
 
@@ -124,7 +144,7 @@ CLOSED = 30
 
 
 def worlds() -> list[World]:
-    return [walk(ALPHABET, CLOSED), walk(ASIDE, CLOSED)]
+    return [walk(alphabet, CLOSED) for alphabet in (ALPHABET, ASIDE, SHOWN)]
 
 
 def everyone() -> list[Authorization]:
@@ -136,7 +156,7 @@ def everything() -> list[tuple[Authorization | None, LifecycleEvent, Decision]]:
 
 
 def test_the_worlds_are_walked_to_their_end() -> None:
-    for alphabet in (ALPHABET, ASIDE):
+    for alphabet in (ALPHABET, ASIDE, SHOWN):
         assert walk(alphabet, CLOSED).is_closed
         assert len(walk(alphabet, CLOSED).known) > 150
 

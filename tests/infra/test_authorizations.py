@@ -45,11 +45,12 @@ def full(clock: HandClock, key: str = "7200/7300") -> Authorization:
         expires_at=next(instants),
         ladder_from=next(instants),
         period_source="code.granted",
+        corrected_at=next(instants),
         revoked_at=next(instants),
         declined_at=next(instants),
         rung=3,
         plan=Plan(action=Action.ASK, at=next(instants), why=Reason.RENEWAL_NEEDED),
-        flights={"9001": Flight(ad=ad, started_at=next(instants), stopped_at=next(instants))},
+        flights={"9001": Flight(ad=ad, started_at=next(instants), stopped_at=next(instants), lost_at=next(instants))},
     )
 
 

@@ -92,3 +92,19 @@ def test_a_unit_of_work_leaves_no_context_behind(output: io.StringIO) -> None:
     structlog.get_logger().info("outside")
 
     assert [line.get("mailbox") for line in lines(output)] == [3, None]
+
+
+def test_every_line_of_a_simulation_says_so(output: io.StringIO) -> None:
+    logs.configure(log_format="json", stream=output, simulation=True)
+    with logs.unit(mailbox=3):
+        structlog.get_logger().info("inside")
+    structlog.get_logger().info("outside")
+    logging.getLogger("dramatiq.worker.WorkerThread").warning("lost")
+
+    assert [line["simulation"] for line in lines(output)] == [True, True, True]
+
+
+def test_a_real_service_says_nothing_of_a_simulation(output: io.StringIO) -> None:
+    structlog.get_logger().info("outside")
+
+    assert "simulation" not in lines(output)[0]

@@ -86,7 +86,7 @@ def test_show_answers_exactly_what_is_promised(everspark: Command, engine: Engin
 
     shown = everspark("show", KEY, "--json").json
 
-    assert {name: shown[name] for name in shown if name not in {"key", "history", "asks"}} == {
+    assert {name: shown[name] for name in shown if name not in {"key", "history", "asks", "money"}} == {
         "advertiser_id": "7200000000000000001",
         "item_id": "7300000000000000001",
         "route": "code",
@@ -96,7 +96,10 @@ def test_show_answers_exactly_what_is_promised(everspark: Command, engine: Engin
         "next_action": "ask",
         "next_action_at": "2026-12-22T10:00:00Z",
         "why": "window_opens",
+        "confirmed": None,
+        "post": None,
     }
+    assert shown["money"] == {"spend_a_day": [], "at_risk": [], "last_7_days": []}
     assert shown["history"][0]["event"] == "CodeGranted"
     assert shown["history"][0]["at"] == "2026-11-22T10:00:00Z"
 

@@ -1,0 +1,197 @@
+"""`everspark advertiser`, `everspark look` and what `show`, `list` and `doctor` say after a look, against a simulated TikTok."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from click.testing import CliRunner
+from sqlalchemy import Engine
+
+from everspark.cli import main
+from infra.clock import HandClock, SystemClock
+from infra.settings import load
+from infra.vault import Vault, load_key
+from tests.journeys.looking import APP, DAY, SECRET, Lookout, key_of, lookout
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ended:
+    """How a command ended."""
+
+    code: object
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Command = Callable[..., Ended]
+
+
+@pytest.fixture
+def watch(engine: Engine, data_dir: Path) -> Iterator[Lookout]:
+    """A TikTok whose clock shows the machine's time, as the commands do; its vault has the key of the data folder."""
+    clock = HandClock(SystemClock().now() - timedelta(days=5))
+    with lookout(engine, clock, Vault(load_key(load(data_dir=data_dir)))) as ready:
+        yield ready
+
+
+@pytest.fixture
+def everspark(watch: Lookout, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
+    """Runs a command on this run's database and the simulated TikTok; `typed` comes on standard input."""
+    monkeypatch.setenv("EVERSPARK_TIKTOK_URL", watch.url)
+    monkeypatch.setenv("EVERSPARK_TIKTOK_APP_ID", APP)
+    monkeypatch.setenv("EVERSPARK_TIKTOK_SECRET", SECRET)
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+
+    def run(*arguments: str, typed: str = "") -> Ended:
+        with CliRunner().isolation(typed) as (out, err, _):
+            with pytest.raises(SystemExit) as ended:
+                main([*arguments, "--data", str(data_dir)])
+            sys.stdout.flush()
+        structlog.reset_defaults()
+        return Ended(code=ended.value.code or 0, out=out.getvalue().decode(), err=err.getvalue().decode())
+
+    yield run
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def test_an_advertiser_is_connected_listed_and_disconnected(everspark: Command, watch: Lookout, tmp_path: Path) -> None:
+    brand = watch.world.add_advertiser("Brand")
+    token = watch.world.issue(APP, [brand.advertiser_id]).value
+    (tmp_path / "token").write_text(f"{token}\n")
+
+    connected = everspark(
+        "advertiser", "connect", brand.advertiser_id, "--bc", "7", "--token-file", str(tmp_path / "token"), "--json"
+    )
+    (listed,) = everspark("advertiser", "list", "--json").json
+    gone = everspark("advertiser", "disconnect", brand.advertiser_id)
+    again = everspark("advertiser", "disconnect", brand.advertiser_id)
+
+    assert connected.json == [{"advertiser_id": brand.advertiser_id, "name": "Brand"}]
+    assert (listed["name"], listed["bc_id"], listed["is_connected"]) == ("Brand", "7", True)
+    assert token not in connected.out + json.dumps(listed)
+    assert (gone.code, again.code) == (0, 3)
+
+
+def test_a_consent_connects_all_of_its_advertisers(everspark: Command, watch: Lookout) -> None:
+    brands = [watch.world.add_advertiser(name).advertiser_id for name in ("One", "Two")]
+    consent = watch.world.consent(APP, brands)
+
+    connected = everspark("advertiser", "connect", "--json", typed=f"{consent}\n")
+    again = everspark("advertiser", "connect", typed=f"{consent}\n")
+
+    assert sorted(each["advertiser_id"] for each in connected.json) == sorted(brands)
+    assert {each["name"] for each in connected.json} == {"One", "Two"}
+    assert again.code == 1
+    assert "TikTok refused" in again.err
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "word"), [("", 2, "No Access token"), ("wrong\n", 1, "TikTok refused")], ids=["none", "wrong"]
+)
+def test_a_token_that_is_none_is_not_kept(everspark: Command, watch: Lookout, typed: str, code: int, word: str) -> None:
+    brand = watch.world.add_advertiser("Brand")
+
+    ended = everspark("advertiser", "connect", brand.advertiser_id, typed=typed)
+
+    assert ended.code == code
+    assert word in ended.err
+    assert watch.asks("SELECT * FROM advertisers") == []
+
+
+def test_a_token_of_others_is_not_kept(everspark: Command, watch: Lookout) -> None:
+    ours, theirs = (watch.world.add_advertiser(name).advertiser_id for name in ("Ours", "Theirs"))
+    token = watch.world.issue(APP, [theirs]).value
+
+    ended = everspark("advertiser", "connect", ours, typed=token)
+
+    assert ended.code == 1
+    assert theirs in ended.err
+
+
+def test_after_a_look_show_list_and_doctor_know(everspark: Command, watch: Lookout) -> None:
+    brand = watch.connects()
+    post = watch.binds(brand, watch.creator(), duration=40.0)
+    watch.advertises(brand, post)
+    watch.looks()
+    watch.passes(5 * DAY)
+    key = key_of(brand, post)
+    assert watch.asks("SELECT 1 FROM authorizations WHERE state = 'active'")
+
+    looked = everspark("look", brand.advertiser_id, "--json")
+    watch.settles()
+    shown = everspark("show", key, "--json").json
+    (listed,) = everspark("list", "--json").json
+    tiktok, spend = everspark("doctor", "--only", "tiktok", "--only", "spend", "--json").json["findings"]
+
+    assert looked.json["advertisers"] == 1
+    assert looked.json["kpis"] >= 4
+    assert shown["confirmed"] is not None
+    assert (shown["post"]["authorization"], shown["post"]["creator"]) == ("AUTHORIZED", "mia.makes")
+    assert "short_works_best" in {each["code"] for each in shown["post"]["advice"]}
+    assert "caption_locked" in {each["code"] for each in shown["post"]["warnings"]}
+    assert shown["post"]["refusals"] == []
+    (a_day,) = shown["money"]["spend_a_day"]
+    assert a_day["currency"] == "EUR"
+    (at_risk,) = shown["money"]["at_risk"]
+    assert float(at_risk["amount"]) > float(a_day["amount"])
+    (week,) = shown["money"]["last_7_days"]
+    assert float(week["ctr"]) > 0
+    assert week["cpm"] is not None
+    assert listed["confirmed"] == shown["confirmed"]
+    assert listed["spend_a_day"] == shown["money"]["spend_a_day"]
+    assert tiktok["ok"]
+    assert "EUR a day on 1 active" in spend["detail"]
+    for words in (("show", key), ("list",)):
+        assert a_day["amount"] in everspark(*words).out.replace(",", "")
+
+
+def test_a_look_at_one_authorization(everspark: Command, watch: Lookout) -> None:
+    brand = watch.connects()
+    post = watch.binds(brand, watch.creator())
+
+    found = everspark("look", key_of(brand, post), "--json")
+    watch.settles()
+
+    assert (found.json["is_there"], found.json["found"]) == (True, 1)
+    assert watch.held(key_of(brand, post))["state"] == "authorized"
+    assert everspark("look", "7200000000000000001/7300000000000000001").code == 1
+    assert everspark("look", "7200000000000000001").code == 3
+
+
+def test_a_refused_token_is_what_doctor_says(everspark: Command, watch: Lookout) -> None:
+    brand = watch.connects()
+    watch.world.revoke_token(watch.tokens[brand.advertiser_id])
+    watch.looks()
+
+    (tiktok,) = everspark("doctor", "--only", "tiktok", "--json").json["findings"]
+
+    assert not tiktok["ok"]
+    assert "advertiser connect" in tiktok["remedy"]
+
+
+def test_unbinding_is_asked_for_in_the_inbox(everspark: Command, watch: Lookout) -> None:
+    brand = watch.connects()
+    post = watch.binds(brand, watch.creator())
+    watch.looks()
+    key = key_of(brand, post)
+
+    assert everspark("unbind", key).code == 0
+    assert everspark("unbind", "1/2").code == 3
+
+    (letter,) = watch.asks("SELECT * FROM inbox WHERE sender = 'operator'")
+    assert (letter["type"], letter["key"], letter["data"]) == ("unbind.requested", key, {})

@@ -1,0 +1,181 @@
+"""The actors: what each nudge sets off, as closures over what it needs. Tests declare the same ones on a broker in memory."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import partial
+
+import dramatiq
+import structlog
+from sqlalchemy import Engine
+
+from domain.eligibility import PostPolicy
+from domain.renewal import Policy
+from infra.broker import CALL, DRAIN, LOOK, MAILBOXES_QUEUE, OUTBOX_QUEUE, PAY, TIKTOK_QUEUE, Nudges
+from infra.clock import Clock
+from infra.database import OUTAGES
+from infra.mail import Mailer, SmtpMailer, SmtpServer
+from infra.metrics import Metrics
+from infra.settings import Settings
+from infra.tiktok.client import Tiktok
+from infra.vault import Vault
+from worker.drain import drain
+from worker.effects import perform
+from worker.looking import look
+from worker.pacing import Pacing
+from worker.pay import pay
+
+log = structlog.get_logger()
+
+# A nudge that met a closed door comes back a few times; after that the `rescue` sweep sends a new one.
+RETRIES, RETRY_DELAY_MS = 5, 1_000
+PAYMENTS = ("done", "failed", "waiting", "uncertain", "cancelled", "postponed")
+
+
+def declare(
+    broker: dramatiq.Broker,
+    *,
+    engine: Engine,
+    clock: Clock,
+    settings: Settings,
+    nudges: Nudges,
+    vault: Vault,
+    tiktok: Tiktok | None = None,
+    mailer: Mailer | None = None,
+    metrics: Metrics | None = None,
+) -> None:
+    """Declares every actor on `broker`, by the names that nudges use. Without `tiktok` no call is made, and all waits."""
+    policy, mail, measures = policy_of(settings), mailer or mailer_of(settings), metrics or Metrics()
+    actor = partial(dramatiq.actor, broker=broker, max_retries=RETRIES, min_backoff=RETRY_DELAY_MS)
+    actor(actor_name=DRAIN, queue_name=MAILBOXES_QUEUE)(draining(engine, clock, policy, nudges, measures))
+    actor(actor_name=CALL, queue_name=TIKTOK_QUEUE)(
+        calling(engine, clock, tiktok, vault, posts_of(settings), nudges, measures)
+    )
+    actor(actor_name=LOOK, queue_name=TIKTOK_QUEUE)(looking(engine, clock, tiktok, vault, nudges, measures))
+    actor(actor_name=PAY, queue_name=OUTBOX_QUEUE)(paying(engine, clock, mail, settings.mail_from, nudges, measures))
+
+
+def policy_of(settings: Settings) -> Policy:
+    """The part of the settings that decisions depend on."""
+    return Policy(
+        offered_days=settings.offered_days,
+        lapse_after=timedelta(days=settings.lapse_after_days),
+        minimum_daily_budget=settings.minimum_daily_budget,
+        unbind_after=timedelta(days=settings.unbind_after_days) if settings.unbind_after_days else None,
+    )
+
+
+def posts_of(settings: Settings) -> PostPolicy:
+    """The part of the settings that says which posts may be used."""
+    return PostPolicy(
+        refuses_private=settings.private_posts == "refuse", minimum_daily_budget=settings.minimum_daily_budget
+    )
+
+
+def mailer_of(settings: Settings) -> Mailer | None:
+    """The way to the mail server; None where none is configured, and messages wait."""
+    return SmtpMailer(SmtpServer.parse(settings.smtp_url)) if settings.smtp_url else None
+
+
+def draining(engine: Engine, clock: Clock, policy: Policy, nudges: Nudges, metrics: Metrics) -> Callable[[int], None]:
+    """Applies the mail of one mailbox, and nudges whoever has work by it."""
+    pacing = Pacing()
+
+    def drain_mailbox(mailbox: int) -> None:
+        time.sleep(pacing.pause(mailbox))
+        nudges.arrived(f"mailbox:{mailbox}")
+        begun = pacing.now()
+        with postponed(DRAIN):
+            drained = drain(engine, clock, policy, mailbox)
+        pacing.note(mailbox, begun=begun, events=drained.outcomes.total())
+        metrics.drained(outcomes=drained.outcomes, seconds=drained.seconds)
+        if drained.owes:
+            nudges.outbox()
+        if drained.owes_calls:
+            nudges.calls()
+        if drained.looks:
+            nudges.looks()
+        if drained.has_more:
+            nudges.mailboxes([mailbox])
+
+    return drain_mailbox
+
+
+def paying(
+    engine: Engine, clock: Clock, mailer: Mailer | None, mail_from: str, nudges: Nudges, metrics: Metrics
+) -> Callable[[], None]:
+    """Sends the messages that are owed."""
+
+    def pay_outbox() -> None:
+        nudges.arrived("outbox")
+        with postponed(PAY):
+            paid = pay(engine, clock, mailer, mail_from=mail_from)
+        for status in PAYMENTS:
+            metrics.paid(status, getattr(paid, status))
+        if paid.more:
+            nudges.outbox()
+
+    return pay_outbox
+
+
+def calling(
+    engine: Engine,
+    clock: Clock,
+    tiktok: Tiktok | None,
+    vault: Vault,
+    posts: PostPolicy,
+    nudges: Nudges,
+    metrics: Metrics,
+) -> Callable[[], None]:
+    """Makes the calls to TikTok that are owed."""
+
+    def make_calls() -> None:
+        nudges.arrived("calls")
+        with postponed(CALL):
+            performed = perform(engine, clock, tiktok, vault, posts=posts)
+        for status in PAYMENTS:
+            metrics.called(status, getattr(performed, status))
+        nudges.mailboxes(performed.mailboxes)
+        if performed.owes:
+            nudges.outbox()
+        if performed.more:
+            nudges.calls()
+
+    return make_calls
+
+
+def looking(
+    engine: Engine, clock: Clock, tiktok: Tiktok | None, vault: Vault, nudges: Nudges, metrics: Metrics
+) -> Callable[[], None]:
+    """Looks at the advertisers that are due. One look at a time in a process: the threads are there for the mailboxes."""
+    turn = threading.Lock()
+
+    def look_around() -> None:
+        nudges.arrived("looks")
+        if tiktok is None or not turn.acquire(blocking=False):
+            return
+        try:
+            with postponed(LOOK):
+                looked = look(engine, clock, tiktok, vault)
+        finally:
+            turn.release()
+        metrics.looked(advertisers=looked.advertisers, calls=looked.calls, letters=looked.letters)
+        nudges.mailboxes(looked.mailboxes)
+        if looked.more:
+            nudges.looks()
+
+    return look_around
+
+
+@contextmanager
+def postponed(actor: str) -> Iterator[None]:
+    """A database that is away is not a bug: one line, and another try."""
+    try:
+        yield
+    except OUTAGES as error:
+        log.info("work_postponed", actor=actor, error=type(error).__name__)
+        raise dramatiq.Retry(delay=RETRY_DELAY_MS) from None

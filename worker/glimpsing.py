@@ -1,0 +1,63 @@
+"""A look at one authorization alone: for a person who waits for the answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Engine
+
+from infra import advertisers, inbox
+from infra.clock import Clock
+from infra.database import hot
+from infra.tiktok.client import Tiktok
+from infra.vault import Vault
+from worker.comparing import Comparison, letter_of
+from worker.looking import write
+from worker.reading import Reading, UnansweredError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Glimpse:
+    """What a look at one authorization came to. `trouble` says why TikTok did not tell; `is_there`: it was listed."""
+
+    key: str
+    at: datetime
+    is_there: bool = False
+    letters: int = 0
+    mailboxes: frozenset[int] = frozenset()
+    trouble: str | None = None
+
+
+NOT_CONNECTED = "the advertiser is not connected: see `everspark advertiser connect`"
+NO_ID = "posts are looked for by TikTok's ids of 19 digits"
+
+
+def look_at(engine: Engine, clock: Clock, tiktok: Tiktok, vault: Vault, key: str) -> Glimpse:
+    """Looks at one authorization alone, with a call or two; its ads are not read. The time of the sighting is kept."""
+    advertiser_id, _, subject = key.partition("/")
+    at = clock.now()
+    with hot(engine) as connection:
+        connected = advertisers.connected(connection, vault, advertiser_id)
+    if connected is None:
+        return Glimpse(key=key, at=at, trouble=NOT_CONNECTED)
+    reading = Reading(advertiser=tiktok.advertiser(advertiser_id, connected.token), bc_id=connected.bc_id)
+    comparison = Comparison(engine=engine, vault=vault, advertiser_id=advertiser_id, at=at, is_targeted=True)
+    try:
+        if subject.startswith("@"):
+            comparison.meet_accounts(reading)
+            compared = comparison.account(key)
+        else:
+            compared = comparison.looked_for(key, reading)
+    except UnansweredError as unanswered:
+        return Glimpse(key=key, at=at, trouble=str(unanswered))
+    except ValueError:
+        return Glimpse(key=key, at=at, trouble=NO_ID)
+    letters = [letter_of(difference, event) for difference in compared.differences for event in difference.events]
+    return Glimpse(
+        key=key,
+        at=at,
+        is_there=key in comparison.seen,
+        letters=write(engine, letters, compared.news, now=clock.now()),
+        mailboxes=frozenset({inbox.mailbox_of(key)} if letters else ()),
+    )
