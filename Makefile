@@ -30,8 +30,8 @@ $(STAMP): requirements-dev.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
 
-run: setup ## Starts everything on 127.0.0.1:8080 with its own PostgreSQL (RUN_ARGS="--port 9000")
-	@exec $(BIN)/everspark up $(RUN_ARGS)
+run: setup ## Shows it live on 127.0.0.1:8080, with a simulated TikTok (RUN_ARGS="--port 9000"); for real: .venv/bin/everspark up
+	@exec $(BIN)/everspark up --demo $(RUN_ARGS)
 
 test: setup ## Runs the whole gate's tests (TEST_ARGS="-k journey")
 	@$(BIN)/python -m pytest $(TEST_ARGS)
