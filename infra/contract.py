@@ -135,6 +135,9 @@ def _check_request(data: AuthorizationRequested, offered_days: Sequence[int]) ->
         # A code stands for one post and has an end; access to an account has neither.
         remedy = 'Send "account" or leave it out; for a code send "post": {"item_id"} in place of the account.'
         raise Unreadable("$.route", "An account is not authorized by a code.", remedy)
+    if data.route == "account" and data.account is None:
+        # Access is given to an account, with all its posts; nobody could pursue it for one of them.
+        raise Unreadable("$.account", "The route account needs an account.", 'Send "account": {"handle"}, not a post.')
     needs_creator = data.route == "code"
     offered = ", ".join(map(str, offered_days))
     if data.days is None and needs_creator:

@@ -18,7 +18,10 @@ INBOX = f"""
 WITH page AS (SELECT seq, received_at, handled_at, outcome FROM inbox WHERE seq > %(after)s ORDER BY seq LIMIT {BATCH}),
 gone AS (
     DELETE FROM inbox USING page
-    WHERE inbox.seq = page.seq AND page.handled_at < %(cutoff)s AND page.outcome <> 'waiting'
+    WHERE inbox.seq = page.seq AND page.handled_at < %(cutoff)s
+    AND (page.outcome <> 'waiting' OR NOT EXISTS (
+        SELECT FROM outbox WHERE outbox.key = inbox.key AND kind = 'code.check' AND status IN ('owed', 'paying', 'uncertain')
+    ))
     AND NOT EXISTS (SELECT FROM pending WHERE pending.seq = page.seq)
     RETURNING inbox.seq
 )

@@ -130,15 +130,18 @@ class World:
         )
         self.does("DELETE FROM pending WHERE seq = %(seq)s", seq=seq)
 
-    def owes(self, name: str, *, status: str = "owed", due_at: datetime, **more: datetime) -> None:
+    def owes(
+        self, name: str, *, kind: str = "ask.mail", status: str = "owed", due_at: datetime, **more: datetime
+    ) -> None:
         values = {"claimed_at": None, "settled_at": None, **more}
         self.does(
             """
             INSERT INTO outbox (kind, key, payload, created_at, due_at, idempotency_key, status, claimed_at, settled_at)
-            VALUES ('ask.mail', 'a/1', '{}', %(due_at)s, %(due_at)s, %(name)s, %(status)s, %(claimed_at)s,
+            VALUES (%(kind)s, 'a/1', '{}', %(due_at)s, %(due_at)s, %(name)s, %(status)s, %(claimed_at)s,
                     %(settled_at)s)
             """,
             name=name,
+            kind=kind,
             status=status,
             due_at=due_at,
             **values,

@@ -16,6 +16,7 @@ import psycopg
 import structlog
 from sqlalchemy import Engine
 
+from domain.looking import EVERY, Pace
 from domain.renewal import Policy
 from infra import advertisers, authorizations, inbox, owed
 from infra.clock import Clock
@@ -142,6 +143,10 @@ def write(connection: psycopg.Connection[Any], changes: Changes, *, now: datetim
     owed.owe_unbinds(connection, changes.unbinds, now=now)
     if changes.looks:
         advertisers.look_soon(connection, sorted(changes.looks), now=now)
+    if changes.asks:
+        # Who is asked may extend at any time; until the next look the pace was that of before the ask.
+        asked = {ask.key.partition("/")[0] for ask in changes.asks}
+        advertisers.look_soon(connection, sorted(asked), now=now + EVERY[Pace.ANSWER_AWAITED])
     inbox.settle(connection, changes.handled, now=now)
     inbox.keep(connection, [mail for mail, _ in changes.kept], [status for _, status in changes.kept])
 

@@ -159,6 +159,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("authorization.requested", {"route": "phone"}, "$.data.route"),
     ("authorization.requested", {"route": None}, "$.data.route"),
     ("authorization.requested", {"post": None, "account": {"handle": "maya"}}, "$.data.route"),
+    ("authorization.requested", {"route": "account"}, "$.data.account"),
     ("authorization.requested", {"creator": None}, "$.data.creator"),
     ("authorization.requested", {"creator": {"handle": "a b"}}, "$.data.creator.handle"),
     ("authorization.requested", {"creator": {"handle": "a", "timezone": "Mars/Base"}}, "$.data.creator.timezone"),

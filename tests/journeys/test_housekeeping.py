@@ -66,6 +66,13 @@ def test_an_effect_whose_payer_is_lost_is_nudged_after_five_minutes(world: World
     assert (world.sweeps("rescue"), world.nudges.payers) == (1, 1)
 
 
+@pytest.mark.parametrize("status", ["owed", "uncertain"])
+def test_calls_to_tiktok_that_are_owed_or_uncertain_are_nudged(world: World, status: str) -> None:
+    world.owes("due", kind="code.check", status=status, due_at=world.now)
+
+    assert (world.sweeps("rescue"), world.nudges.callers, world.nudges.payers) == (1, 1, 0)
+
+
 def test_effects_that_are_not_due_or_settled_are_left_alone(world: World) -> None:
     world.owes("later", due_at=world.now + HOUR)
     for status in ("done", "failed", "uncertain", "cancelled"):
@@ -84,6 +91,7 @@ def test_events_are_removed_when_they_were_handled_long_ago(world: World) -> Non
     world.hears("never handled", at=long_ago)
     parked = world.hears("parked", at=long_ago)
     waiting = world.hears("waits for TikTok", at=long_ago)
+    world.owes("the code's check", kind="code.check", due_at=long_ago)
     young = world.hears("young", at=world.now)
     for seq, at in ((handled, long_ago), (late, lately), (young, world.now)):
         world.applies(seq, at=at)
@@ -93,6 +101,10 @@ def test_events_are_removed_when_they_were_handled_long_ago(world: World) -> Non
     assert world.sweeps("prune") == 1
     kept = {row["event_id"] for row in world.letters()}
     assert kept == {"handled lately", "never handled", "parked", "waits for TikTok", "young"}
+
+    world.does("UPDATE outbox SET status = 'done', settled_at = %(at)s", at=world.now)
+    world.clock.advance(prune.EVERY)
+    assert world.sweeps("prune") == 1
 
 
 def test_what_is_kept_on_purpose_does_not_end_the_walk(world: World) -> None:
