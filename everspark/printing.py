@@ -24,7 +24,8 @@ def as_json(value: Any) -> None:
 def as_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> None:
     table = Table(title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold")
+        # A key is copied into the next command: it stays in one piece.
+        table.add_column(column, overflow="fold", no_wrap=column == "key")
     for row in rows:
         table.add_row(*(shown(cell) for cell in row))
     Console(highlight=False, width=None if sys.stdout.isatty() else 200).print(table)

@@ -21,15 +21,15 @@ LOOK_IS_LOST_AFTER = timedelta(minutes=10)
 MINIMUM_GAP = timedelta(seconds=60)
 IS_DUE = """
 token IS NOT NULL AND (looking_until IS NULL OR looking_until <= %(now)s)
-AND (next_kpis_at <= %(now)s
-     OR (next_look_at <= %(now)s AND (looked_at IS NULL OR looked_at <= %(now)s - %(gap)s::interval)))
+AND (next_kpis_at <= %(due)s
+     OR (next_look_at <= %(due)s AND (looked_at IS NULL OR looked_at <= %(now)s - %(gap)s::interval)))
 """
 CLAIM = f"""
 UPDATE advertisers SET looking_until = %(until)s,
     next_look_at = CASE WHEN chosen.wants_look THEN %(until)s ELSE advertisers.next_look_at END
 FROM (
-    SELECT advertiser_id, next_kpis_at <= %(now)s AS wants_kpis,
-        next_look_at <= %(now)s AND (looked_at IS NULL OR looked_at <= %(now)s - %(gap)s::interval) AS wants_look
+    SELECT advertiser_id, next_kpis_at <= %(due)s AS wants_kpis,
+        next_look_at <= %(due)s AND (looked_at IS NULL OR looked_at <= %(now)s - %(gap)s::interval) AS wants_look
     FROM advertisers WHERE {IS_DUE} AND (%(only)s::text IS NULL OR advertiser_id = %(only)s)
     ORDER BY least(next_look_at, next_kpis_at), advertiser_id LIMIT 1 FOR UPDATE SKIP LOCKED
 ) AS chosen
@@ -51,13 +51,18 @@ class Turn:
     until: datetime
 
 
-def claim(connection: psycopg.Connection[Any], *, now: datetime, only: str | None = None) -> Turn | None:
+def claim(
+    connection: psycopg.Connection[Any], *, now: datetime, due_at: datetime | None = None, only: str | None = None
+) -> Turn | None:
     """The advertiser that has been due longest, for one looker alone; None where none is.
+
+    `due_at`: what falls due after this instant is left for the next call, or a looker that is slower than the pace of
+    its advertisers would never end.
 
     The next look is set to the claim's end, so that a hint during the look, which brings it forward, can be told.
     """
     until = now + LOOK_IS_LOST_AFTER
-    values = {"now": now, "gap": MINIMUM_GAP, "until": until, "only": only}
+    values = {"now": now, "due": due_at or now, "gap": MINIMUM_GAP, "until": until, "only": only}
     row = connection.execute(CLAIM, values).fetchone()
     if row is None:
         return None
@@ -106,7 +111,7 @@ def release(connection: psycopg.Connection[Any], turn: Turn) -> None:
 def due(connection: psycopg.Connection[Any], *, now: datetime) -> int:
     """How many advertisers wait for a look or for a reading of their KPIs."""
     query = f"SELECT count(*) FROM advertisers WHERE {IS_DUE}"
-    row = connection.execute(query, {"now": now, "gap": MINIMUM_GAP}).fetchone()
+    row = connection.execute(query, {"now": now, "due": now, "gap": MINIMUM_GAP}).fetchone()
     return int(row[0]) if row else 0
 
 

@@ -6,6 +6,7 @@ behind but the time of the confirmation.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -68,15 +69,15 @@ def look(
     only: str | None = None,
     is_stopping: Callable[[], bool] = never,
 ) -> Looked:
-    """Looks at one due advertiser after another, until none is due or LONGEST is over. Several may look at once."""
-    started_at, looked = clock.now(), Looked()
+    """Looks at one advertiser after another, of those due by now, or until LONGEST is over. Several may look at once."""
+    began, due_at, looked = time.monotonic(), clock.now(), Looked()
     while not is_stopping():
         with hot(engine) as connection:
-            turn = turns.claim(connection, now=clock.now(), only=only)
+            turn = turns.claim(connection, now=clock.now(), due_at=due_at, only=only)
         if turn is None:
             return looked
         take_turn(engine, clock, tiktok, vault, turn, looked)
-        if clock.now() - started_at > LONGEST:
+        if time.monotonic() - began > LONGEST.total_seconds():
             break
     looked.more = True
     return looked
