@@ -221,7 +221,7 @@ CODE_ROWS = (
         symbol="original_code_needed",
         who=Who.OPERATOR,
         cause="The post is a duet or stitch, or tags another post, and TikTok wants the other post's code too.",
-        remedy="Ask the creator of the original post for its code, and send both.",
+        remedy="Ask for the original post's code and bind both in Ads Manager; Everspark sees it at its next look.",
         texts=(
             "original post auth code is required",
             "original post auth code required",

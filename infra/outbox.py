@@ -248,8 +248,10 @@ def put_off(
 
 
 def _settle(connection: psycopg.Connection[Any], debt: Debt, status: Status, reason: str | None, now: datetime) -> bool:
+    # A link to give access by has served its turn, and need not lie about for as long as the row is kept.
     cursor = connection.execute(
-        f"UPDATE outbox SET status = %(status)s, settled_at = %(now)s, last_error = %(reason)s WHERE {_OURS}",
+        f"""UPDATE outbox SET status = %(status)s, settled_at = %(now)s, last_error = %(reason)s,
+            payload = payload - 'link' WHERE {_OURS}""",
         {"id": debt.id, "claimed": debt.attempts, "status": status, "now": now, "reason": reason},
     )
     return cursor.rowcount > 0

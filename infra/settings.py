@@ -102,7 +102,12 @@ class Settings(BaseSettings):
     max_batch_events: int = Field(1000, ge=1, description="Most events in one delivery.")
     webhook_tolerance_seconds: int = Field(300, ge=1, description="Largest age of a signature.")
     rate_per_second: float = Field(0, ge=0, description="Deliveries a second for each producer; 0 means no limit.")
-    worker_threads: int = Field(4, ge=1, le=64, description="Threads of one worker process.")
+    worker_threads: int = Field(
+        4,
+        ge=4,
+        le=64,
+        description="Threads of one worker process; a slow mail server and TikTok may hold three of them.",
+    )
     metrics_port: int = Field(
         0,
         ge=0,

@@ -33,6 +33,8 @@ FRESH_LINK_AFTER = timedelta(days=3)
 # Trouble that is over does not count for the next one, which may come a week later.
 ANSWERED = ("tries",)
 AFTER_ASSIGNING = timedelta(seconds=10)
+# An assignment that TikTok does not show by then may have been taken back over there.
+ASSIGNED_AGAIN_AFTER = timedelta(hours=6)
 
 
 def access(case: Case) -> Ending:
@@ -95,10 +97,18 @@ def assigned(case: Case, bc_id: str, account: Account) -> Ending:
     match identity_of(case, ACCOUNT_ACCESS, bc_id=bc_id):
         case Answered(value=Identity(), request_id=request_id):
             return authorized(case, request_id)
+        case Answered() if (since := since_assigned(case)) is not None and since < ASSIGNED_AGAIN_AFTER:
+            return PutOff(due_at=case.now + pause_after(since), reason=NOT_ASSIGNED, drop=ANSWERED, is_quiet=True)
         case Answered():
             return assign(case, bc_id, account)
         case answer:
             return troubled(case, answer, given_up=failed)
+
+
+def since_assigned(case: Case) -> timedelta | None:
+    """How long ago the account was assigned; None where it was not yet."""
+    assigned_at = case.debt.payload.get("assigned_at")
+    return None if assigned_at is None else case.now - datetime.fromisoformat(assigned_at)
 
 
 def assign(case: Case, bc_id: str, account: Account) -> Ending:
@@ -115,7 +125,8 @@ def shown(case: Case, bc_id: str) -> Ending:
         case Answered(value=Identity(), request_id=request_id):
             return authorized(case, request_id)
         case _:
-            return PutOff(due_at=case.now + AFTER_ASSIGNING, reason=NOT_ASSIGNED)
+            put = {"assigned_at": case.now.isoformat()}
+            return PutOff(due_at=case.now + AFTER_ASSIGNING, reason=NOT_ASSIGNED, put=put, drop=ANSWERED)
 
 
 def confirm_own(case: Case) -> Ending:

@@ -19,7 +19,7 @@ from infra import advertisers, authorizations, outbox
 from infra.advertisers import Connected
 from infra.clock import Clock
 from infra.database import hot
-from infra.inbox import Letter
+from infra.inbox import Letter, mailbox_of
 from infra.outbox import Debt
 from infra.owed import LinkOwed
 from infra.tiktok.answers import Answer, Answered, Later, Lost, Refused
@@ -113,13 +113,17 @@ class Desk:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Case:
-    """A claimed row with what is known at that moment; `code` in the clear is never printed."""
+    """A claimed row with what is known at that moment; `code` in the clear is never printed.
+
+    `has_mail`: something was heard of the authorization that has not been applied yet.
+    """
 
     desk: Desk
     debt: Debt
     known: Authorization | None
     connection: Connected
     code: str | None = field(default=None, repr=False)
+    has_mail: bool = False
 
     @property
     def now(self) -> datetime:
@@ -164,6 +168,7 @@ class Case:
                 raise Overtaken
 
 
+HAS_MAIL = "SELECT EXISTS (SELECT FROM pending WHERE mailbox = %s AND status = 'ready' AND key = %s)"
 SEALED = "SELECT sealed FROM codes WHERE fingerprint = %s"
 
 
@@ -177,7 +182,8 @@ def load(connection: psycopg.Connection[Any], desk: Desk, debt: Debt) -> Case | 
     if holder is None:
         return Waiting(remedy=UNCONNECTED)
     known = authorizations.load(connection, [debt.key]).get(debt.key)
-    return Case(desk=desk, debt=debt, known=known, connection=holder, code=code)
+    row = connection.execute(HAS_MAIL, [mailbox_of(debt.key), debt.key]).fetchone()
+    return Case(desk=desk, debt=debt, known=known, connection=holder, code=code, has_mail=bool(row and row[0]))
 
 
 def _code(connection: psycopg.Connection[Any], vault: Vault, debt: Debt) -> str | None:

@@ -11,6 +11,7 @@ from functools import partial
 
 from domain.eligibility import judge
 from domain.events import Code, CodeGranted, CodeRefused
+from domain.facts import was_taken_back
 from domain.posts import Post
 from domain.refusal_table import CODE_NOT_STARTED, NOT_CONFIRMED, WRONG_POST
 from domain.refusals import Refusal, sentence_of
@@ -35,7 +36,7 @@ from worker.cases import (
 )
 
 BINDING = "binding"
-STEP = ("step", "readings")
+STEP = ("step", "readings", "is_taken")
 ALREADY = "already_authorized"
 
 # The wait before each reading of the list while nobody knows whether the post was bound.
@@ -117,8 +118,8 @@ def confirmed(case: Case, request_id: str) -> Ending:
         case Answered(value=Post() as post, request_id=read_by) if is_bound(case, post):
             return granted(case, post, read_by)
         case _:
-            due_at = case.now + READINGS[0]
-            return PutOff(due_at=due_at, reason=sentence_of(NOT_CONFIRMED), request_id=request_id)
+            due_at, reason = case.now + READINGS[0], sentence_of(NOT_CONFIRMED)
+            return PutOff(due_at=due_at, reason=reason, put={"is_taken": True}, request_id=request_id)
 
 
 def granted_before(case: Case, answer: Refused) -> Ending:
@@ -137,18 +138,23 @@ def read_back(case: Case) -> Ending:
     match listed(case):
         case Answered(value=Post() as post, request_id=request_id) if is_bound(case, post):
             return granted(case, post, request_id)
-        case Answered():
-            return not_shown(case)
+        case Answered(value=post, request_id=request_id):
+            return not_shown(case, post, request_id)
         case answer:
             return troubled(case, answer, given_up=partial(given_up, case))
 
 
-def not_shown(case: Case) -> Ending:
-    """Read again by the schedule; after the last reading it surely is not bound, and may be."""
+def not_shown(case: Case, post: Post | None, request_id: str) -> Ending:
+    """Read again by the schedule; after the last reading it surely is not bound, and may be.
+
+    Where TikTok had said yes and shows the post in force by an older code, that is its answer: binding goes no further.
+    """
     readings, rounds = (int(case.debt.payload.get(name, 0)) for name in ("readings", "rounds"))
     if readings + 1 < len(READINGS):
         due_at = case.now + READINGS[readings + 1]
         return PutOff(due_at=due_at, reason=sentence_of(NOT_CONFIRMED), put={"readings": readings + 1}, is_quiet=True)
+    if case.debt.payload.get("is_taken") and post is not None and is_in_force(case, post):
+        return granted(case, post, request_id)
     if rounds >= len(TRIES):
         return replace_done(told(case, NOT_CONFIRMED), reason=sentence_of(NOT_CONFIRMED))
     reason = "TikTok's list shows that the post was not bound; it is bound anew"
@@ -180,10 +186,14 @@ def is_bound(case: Case, post: Post) -> bool:
 
 
 def granted(case: Case, post: Post, request_id: str) -> Done:
-    """The news, with the dates that TikTok's list shows."""
-    event = CodeGranted(
-        at=case.now, starts_at=post.starts_at or case.now, expires_at=post.ends_at, code=code_of(case, post)
-    )
+    """The news, with the dates that TikTok's list shows.
+
+    A code that was made before the withdrawal of another became known here, and is in force all the same, was given since.
+    """
+    starts_at = post.starts_at or case.now
+    if case.known is not None and was_taken_back(case.known, starts_at):
+        starts_at = case.now
+    event = CodeGranted(at=case.now, starts_at=starts_at, expires_at=post.ends_at, code=code_of(case, post))
     return Done(letters=(_letter(case, event, request_id),), request_id=request_id)
 
 

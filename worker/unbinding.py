@@ -6,11 +6,12 @@ from domain.authorization import ENDED_STATES
 from domain.posts import Post
 from domain.refusals import sentence_of
 from infra.tiktok.answers import Answered, Later, Lost, Refused
-from worker.cases import AFTER_LOSS, Cancelled, Case, Done, Ending, Failed, lost, put_off, troubled
+from worker.cases import AFTER_LOSS, Cancelled, Case, Done, Ending, Failed, PutOff, lost, put_off, troubled
 from worker.checking import is_in_force, listed, without_step
 
 UNBINDING = "unbinding"
 REVIVED = "the authorization came back to life"
+NEWS_FIRST = "what was heard of it lately is applied first"
 STILL_AUTHORIZED = "TikTok shows the post authorized; only an operator's word unbinds it then"
 
 
@@ -18,6 +19,9 @@ def unbind(case: Case) -> Ending:
     """One turn. The list is read first: a post that is gone from it needs no call, also after a lost answer."""
     if case.known is None or case.known.state not in ENDED_STATES:
         return Cancelled(reason=REVIVED)
+    if case.has_mail:
+        # A grant may be among it, for instance of a code that was bound a moment ago.
+        return PutOff(due_at=case.now + AFTER_LOSS, reason=NEWS_FIRST, is_quiet=True)
     match listed(case):
         case Answered(value=None, request_id=request_id):
             return Done(request_id=request_id)

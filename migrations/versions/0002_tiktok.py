@@ -62,9 +62,23 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("authorization_id", "day", "currency"),
     )
     op.create_index("kpis_day", "kpis", ["day"])
+    # Access that was asked for before there was anybody to pursue it.
+    op.execute(
+        """
+        INSERT INTO outbox (kind, key, authorization_id, idempotency_key, payload, due_at, created_at, last_error)
+        SELECT kind, key, id, kind || '-' || key, jsonb_build_object('asked_at', requested_at), now(), now(),
+            'waiting for TikTok'
+        FROM (
+            SELECT id, key, requested_at, CASE route WHEN 'own' THEN 'own.confirm' ELSE 'account.access' END AS kind
+            FROM authorizations
+            WHERE state = 'requested' AND requested_at IS NOT NULL
+                AND (route = 'own' OR (route = 'account' AND account_handle IS NOT NULL))
+        ) AS asked"""
+    )
 
 
 def downgrade() -> None:
+    op.execute("DELETE FROM outbox WHERE kind IN ('account.access', 'own.confirm', 'access.mail', 'post.unbind')")
     op.drop_table("kpis")
     op.drop_table("sightings")
     op.drop_table("advertisers")

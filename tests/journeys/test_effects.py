@@ -15,7 +15,7 @@ from domain.refusals import Refusal, sentence_of
 from infra.clock import HandClock
 from infra.database import hot
 from infra.vault import Vault
-from simulator.accounts import Binding
+from simulator.accounts import Binding, Code, Post
 from simulator.world import World
 from tests.brand import ADVERTISER, KEY, POST, Brand, brand
 from worker.cases import TRIES, UNCONNECTED, is_passing
@@ -249,6 +249,47 @@ def test_a_new_code_takes_the_place_of_a_deleted_one(story: Brand) -> None:
 
     assert story.last == ("code.granted", "moved", "authorized")
     assert story.binds == 2
+
+
+def test_a_code_made_before_the_withdrawal_was_noticed_is_in_force_all_the_same(story: Brand) -> None:
+    story.pastes(story.mints().value)
+    story.clock.advance(timedelta(days=1))
+    story.world.revoke(POST)
+    another = story.mints()
+    story.clock.advance(timedelta(minutes=5))
+    story.desk.hears("authorization.revoked")
+    story.clock.advance(timedelta(minutes=5))
+
+    story.pastes(another.value)
+
+    assert story.last == ("code.granted", "moved", "authorized")
+    assert story.desk.authorization.expires_at == another.end_at.replace(microsecond=0)
+
+
+class StubbornWorld(World):
+    """A TikTok that takes a second code of a post, and goes on showing the first."""
+
+    def _commit(self, advertiser_id: str, post: Post, code: Code) -> Binding:
+        held = self.binding_of(advertiser_id, post.item_id)
+        return held or super()._commit(advertiser_id, post, code)
+
+
+def test_a_code_that_was_taken_while_an_older_one_is_shown_is_not_bound_again_and_again(
+    engine: Engine, clock: HandClock, vault: Vault
+) -> None:
+    with brand(engine=engine, clock=clock, vault=vault, world=StubbornWorld(clock, seed=7)) as story:
+        story.asks()
+        first = story.mints()
+        story.pastes(first.value)
+        story.clock.advance(timedelta(days=1))
+        second = story.world._new_code(POST, days=60, value=None)  # noqa: SLF001  two codes at once: only a stub has them
+        story.pastes(second.value)
+        for wait in READINGS:
+            story.waits(seconds=wait.total_seconds())
+
+        assert story.desk.authorization.expires_at == first.end_at.replace(microsecond=0)
+        assert story.called("tt_video/authorize") == 2
+        assert {row.status for row in story.desk.owed if row.kind == "code.check"} == {"done"}
 
 
 def test_a_code_that_is_refused_as_bound_already_is_granted_from_the_list(story: Brand) -> None:

@@ -16,9 +16,10 @@ from infra.clock import HandClock
 from infra.database import hot
 from infra.inbox import Letter
 from infra.vault import Vault
+from simulator.world import World
 from tests.brand import ADVERTISER, CENTER, CREATOR, KEY, POST, Brand, brand
 from tests.postbox import Postbox, postbox
-from worker.access import FRESH_LINK_AFTER, NO_CENTER, NO_LONGER_ASKED, NOT_LINKED
+from worker.access import FRESH_LINK_AFTER, NO_CENTER, NO_LONGER_ASKED, NOT_ASSIGNED, NOT_LINKED
 from worker.unbinding import REVIVED
 
 ACCOUNT = f"{ADVERTISER}/@ana.dances"
@@ -69,6 +70,7 @@ def test_account_access_from_the_request_to_an_authorization_without_end(story: 
     [invitation] = box.taken
     assert invitation["Subject"] == "Please let a brand use your TikTok posts as ads"
     assert "@ana.dances" in text_of(invitation)
+    assert [list(each.payload) for each in story.desk.owed if each.kind == "access.mail"] == [["made_at"]]
     assert state_of(story) == ("requested", None)
 
     story.waits(minutes=2)
@@ -153,6 +155,28 @@ def test_a_lost_answer_to_the_assignment_settles_itself(story: Brand, box: Postb
     assert story.called("bc/asset/advertiser/assign") == 1
 
 
+class UnassigningWorld(World):
+    """A TikTok that takes assignments and shows nothing of them."""
+
+    def assign(self, bc_id: str, asset_id: str, advertiser_id: str) -> None:  # noqa: ARG002
+        self._grant(bc_id, asset_id)
+
+
+def test_an_assignment_that_is_not_shown_is_polled_for_and_seldom_made_again(
+    engine: Engine, clock: HandClock, vault: Vault, box: Postbox
+) -> None:
+    world = UnassigningWorld(clock, seed=7)
+    with brand(engine=engine, clock=clock, vault=vault, world=world, smtp_url=box.url) as story:
+        asks_for_account(story)
+        story.world.grant(CENTER, story.creator.creator_id)
+        for _ in range(24 * 6):
+            story.waits(minutes=10)
+
+        assert row_of(story, "account.access") == ("owed", NOT_ASSIGNED)
+        assert story.called("bc/asset/advertiser/assign") <= 5
+        assert story.called("identity/get") < 100
+
+
 def test_an_own_account_is_confirmed_by_its_identity(story: Brand, box: Postbox) -> None:
     asks_for_account(story, route="own")
     assert row_of(story, "own.confirm") == ("owed", NOT_LINKED)
@@ -214,6 +238,22 @@ def test_what_runs_is_not_unbound(story: Brand) -> None:
 
     assert story.last == ("unbind.requested", "late", "authorized")
     assert [each.kind for each in story.desk.owed] == ["code.check"]
+
+
+def test_what_was_granted_a_moment_ago_is_not_unbound(story: Brand) -> None:
+    code = story.mints(days=7)
+    story.asks()
+    story.pastes(code.value)
+    story.desk.sleeps(timedelta(days=7, minutes=1))
+    story.world.extend(POST, days=30)
+
+    story.desk.hears("code.submitted", code=code.value)
+    operator_unbinds(story)
+    story.waits(seconds=10)
+
+    assert state_of(story, KEY)[0] == "authorized"
+    assert row_of(story, "post.unbind") == ("cancelled", REVIVED)
+    assert story.world.binding_of(ADVERTISER, POST) is not None
 
 
 def test_by_policy_it_is_unbound_some_days_after_its_end(story: Brand) -> None:
