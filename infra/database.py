@@ -73,8 +73,8 @@ def hot(engine: Engine) -> Iterator[psycopg.Connection]:
         pooled.close()
 
 
-def migrate(url: str) -> None:
-    """Brings the database to the newest revision; several processes may call it at once."""
+def migrate(url: str, *, revision: str = "head") -> None:
+    """Brings the database to the newest revision (or up to another); several processes may call it at once."""
     from alembic import command  # a fifth of a second that only migrating needs
 
     engine = create_engine(_driver_url(url), poolclass=NullPool, connect_args={"options": MIGRATION_OPTIONS})
@@ -82,7 +82,7 @@ def migrate(url: str) -> None:
     with engine.begin() as connection:
         connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)
 
 
 def is_current(engine: Engine) -> bool:

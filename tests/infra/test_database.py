@@ -64,6 +64,25 @@ def test_migrating_again_changes_nothing(engine: Engine, database_url: str) -> N
     assert is_current(engine)
 
 
+ASKED = """
+    insert into authorizations (key, advertiser_id, account_handle, item_id, route, state, state_reason, state_since,
+        requested_at, why, created_at, updated_at)
+    values ('7200/@mia', '7200', 'mia', null, 'account', 'requested', 'requested', now(), now(), 'x', now(), now()),
+           ('7200/7300', '7200', null, '7300', 'code', 'requested', 'requested', now(), now(), 'x', now(), now()),
+           ('7200/7301', '7200', null, '7301', 'own', 'requested', 'requested', now(), now(), 'x', now(), now())"""
+
+
+def test_access_that_was_asked_for_before_tiktok_was_called_is_owed_by_the_upgrade(empty_database_url: str) -> None:
+    migrate(empty_database_url, revision="0001")
+    with psycopg.connect(empty_database_url, autocommit=True) as connection:
+        connection.execute(ASKED)
+
+        migrate(empty_database_url)
+
+        owed = connection.execute("select kind, idempotency_key from outbox order by kind").fetchall()
+    assert owed == [("account.access", "account.access-7200/@mia"), ("own.confirm", "own.confirm-7200/7301")]
+
+
 def test_an_empty_database_is_not_current(empty_database_url: str) -> None:
     other = make_engine(empty_database_url)
 
