@@ -106,7 +106,8 @@ def looked(act: Act, world: dict[str, Any], say: Say) -> Pace:
     def turn() -> Pace:
         with hot(engine) as connection:
             connection.execute(
-                "UPDATE advertisers SET next_look_at = now() - interval '1 minute', looked_at = NULL, next_kpis_at = 'infinity'"
+                "UPDATE advertisers SET next_look_at = now() - interval '1 minute', looked_at = NULL, tried_at = NULL,"
+                " next_kpis_at = 'infinity'"
             )
         began = time.perf_counter()
         found = look(engine, clock, tiktok, vault)

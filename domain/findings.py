@@ -6,9 +6,10 @@ word allows, because something newer is known here, nothing is said.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from domain.authorization import Authorization
 from domain.events import (
@@ -34,8 +35,13 @@ WITHDRAWN = "authorization withdrawn"
 POST_DELETED = "post deleted"
 NO_LONGER_LISTED = "post no longer in the advertiser's list"
 ACCOUNT_REMOVED = "account access removed"
-# Words of an authorization that may still come into force; only what was authorized before is withdrawn by them.
-NOT_YET = frozenset(("", "WAITING", "PENDING", "NOT_USED"))
+# TikTok publishes no list of its words for an authorization. Withdrawn is what a word says to be by one of these parts;
+# every other word, and none, moves nothing until a person has read it.
+WITHDRAWING_PARTS = ("REVOK", "CANCEL", "DELET", "EXPIRE", "UNAUTH", "INVALID", "REJECT", "REMOV", "DISABL")
+# Words of an authorization that may still come into force.
+NOT_YET = frozenset(("WAITING", "PENDING", "NOT_USED"))
+# TikTok's words for accounts that cannot be used any more.
+ACCOUNT_GONE = frozenset(("NO_VALID_BIND_ACCOUNT", "SCOPE_UNAVAILABLE", "NOT_BUSINESS_ACCOUNT"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,14 +60,16 @@ def findings(
     *,
     key: str,
     at: datetime,
+    withdrawn_words: Collection[str] = (),
 ) -> list[LifecycleEvent]:
     """What must be heard here so that what is held agrees with TikTok.
 
     `seen` None: looked for and not there. `before`: the last sighting. `ads`: all ads that use it; None where they were
     not read. `at`: the instant before TikTok was asked, so that whatever was heard of since then is newer.
+    `withdrawn_words` mean "withdrawn" beside those that are known to.
     """
     found: list[LifecycleEvent] = []
-    for chapter in (period_claims, condition_claims, ad_claims):
+    for chapter in (partial(period_claims, withdrawn_words=withdrawn_words), condition_claims, ad_claims):
         for claim in chapter(known, seen, before, ads, at):
             known, event = settled(known, claim, key)
             found += [event] if event is not None else []
@@ -88,6 +96,7 @@ def period_claims(
     before: Sighting | None,
     _ads: Sequence[AdSeen] | None,
     at: datetime,
+    withdrawn_words: Collection[str] = (),
 ) -> Claims:
     """Whether a grant is in force, and until when. What nobody here knows is adopted while it is in force."""
     if seen is not None and seen.is_in_force(at):
@@ -101,8 +110,30 @@ def period_claims(
         yield withdrawn(at, POST_DELETED)
     elif seen.ends_at is not None and seen.ends_at <= at:
         yield from over(known, seen.ends_at, before, at)
-    elif (before is not None and before.is_authorized) or (seen.auth_status or "") not in NOT_YET:
+    elif says_withdrawn(seen, withdrawn_words):
         yield withdrawn(at, ACCOUNT_REMOVED if seen.is_account else WITHDRAWN)
+
+
+def says_withdrawn(seen: Sighting, words: Collection[str] = ()) -> bool:
+    """Whether TikTok's word says that the authorization, or the access to the account, was taken back."""
+    word = (seen.auth_status or "").upper()
+    return word in words or word in ACCOUNT_GONE or any(part in word for part in WITHDRAWING_PARTS)
+
+
+def doubt_of(known: Authorization | None, seen: Sighting, at: datetime, words: Collection[str] = ()) -> str | None:
+    """What TikTok shows of something that runs here and nobody can read; None where all is clear."""
+    if known is None or not known.is_running or seen.is_in_force(at) or seen.is_deleted:
+        return None
+    is_over = seen.ends_at is not None and seen.ends_at <= at
+    if is_over or seen.auth_status in NOT_YET or says_withdrawn(seen, words):
+        return None
+    return (
+        "an authorization without an end"
+        if seen.is_authorized
+        else f"“{seen.auth_status}”"
+        if seen.auth_status
+        else "no word"
+    )
 
 
 def in_force(known: Authorization | None, seen: Sighting, at: datetime) -> Claim:
@@ -163,7 +194,7 @@ def condition_claims(
     if shown in (None, Condition.PUBLIC):
         if any(ad.standing is Standing.SILENT for ad in ads or ()):
             shown = Condition.MUSIC_MISSING
-        elif known.condition is Condition.MUSIC_MISSING and not ads:
+        elif known.condition is Condition.MUSIC_MISSING and all(ad.standing is Standing.WAITING for ad in ads or ()):
             # Nothing that could tell was read.
             return
     if shown is not None:
@@ -178,7 +209,10 @@ def ad_claims(
     ads: Sequence[AdSeen] | None,
     at: datetime,
 ) -> Claims:
-    """Which ads deliver, and which are over, also because TikTok no longer lists them."""
+    """Which ads deliver, and which are over, also because TikTok no longer lists them.
+
+    `ads` holds those whose absence is not certain too, without a status.
+    """
     if known is None or ads is None:
         return
     standings = {ad.ad_id: ad.standing for ad in ads}
@@ -189,7 +223,11 @@ def ad_claims(
 
 
 def ad_claim(ad_id: str, standing: Standing, known: Authorization, at: datetime) -> Claims:
-    """What an ad's standing means for its flight. One that waits (for a review, for its start) means nothing yet."""
+    """What an ad's standing means for its flight.
+
+    One that waits means nothing: before its start nobody has missed it, and a live one whose day's budget is spent is wanted
+    as before. Daily budgets would otherwise stop and start it every day.
+    """
 
     def is_live(held: Authorization) -> bool:
         flight = held.flights.get(ad_id)

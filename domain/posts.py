@@ -93,7 +93,11 @@ class Identity:
 
 
 class Standing(StrEnum):
-    """What an ad's status comes to. `lost`: its post's authorization is gone; `silent`: the music's is."""
+    """What an ad's status comes to. `lost`: its post's authorization is gone; `silent`: the music's is.
+
+    `waiting`: it does not deliver and is meant to; it passes by itself or by somebody's care, and says nothing of the
+    authorization. `over`: nobody wants it to run any more.
+    """
 
     DELIVERING = "delivering"
     LOST = "lost"
@@ -102,30 +106,44 @@ class Standing(StrEnum):
     OVER = "over"
 
 
-LOST_STATUSES = frozenset(
-    (
-        "AD_STATUS_ASSET_AUTHORIZATION_LOST",
-        "AD_STATUS_ADGROUP_ASSET_AUTHORIZATION_LOST",
-        "ADGROUP_STATUS_ASSET_AUTHORIZATION_LOST",
-        "AD_STATUS_CREATOR_AUTHORIZATION_REVOKED",
-        "AD_STATUS_NO_AUTHORIZATION_OF_SHOWCASE",
-        "AD_STATUS_SHOWCASE_AUTHORIZATION_LOST",
-    )
-)
-WAITING_STATUSES = frozenset(
-    (
-        "AD_STATUS_AUDIT",
-        "AD_STATUS_REAUDIT",
-        "AD_STATUS_NOT_START",
-        "AD_STATUS_PROCESS_AUDIO",
-        "AD_STATUS_AD_PRE_ONLINE",
-        "AD_STATUS_PARTIAL_AUDIT_NO_DELIVERY",
-    )
-)
-DELIVERING_STATUSES = frozenset(
-    ("AD_STATUS_DELIVERY_OK", "AD_STATUS_PARTIAL_AUDIT_DELIVERY_OK", "AD_STATUS_REVIEW_PARTIALLY_APPROVED")
-)
-SILENT_STATUSES = frozenset(("AD_STATUS_MUSIC_AUTHORIZATION_MISSING",))
+# Every status of an ad that TikTok documents, and what it comes to (docs/looking.md shows this table).
+STANDINGS = {
+    "AD_STATUS_DELIVERY_OK": Standing.DELIVERING,
+    "AD_STATUS_PARTIAL_AUDIT_DELIVERY_OK": Standing.DELIVERING,
+    "AD_STATUS_REVIEW_PARTIALLY_APPROVED": Standing.DELIVERING,
+    "AD_STATUS_ASSET_AUTHORIZATION_LOST": Standing.LOST,
+    "AD_STATUS_ADGROUP_ASSET_AUTHORIZATION_LOST": Standing.LOST,
+    "ADGROUP_STATUS_ASSET_AUTHORIZATION_LOST": Standing.LOST,
+    "AD_STATUS_CREATOR_AUTHORIZATION_REVOKED": Standing.LOST,
+    "AD_STATUS_NO_AUTHORIZATION_OF_SHOWCASE": Standing.LOST,
+    "AD_STATUS_SHOWCASE_AUTHORIZATION_LOST": Standing.LOST,
+    "AD_STATUS_MUSIC_AUTHORIZATION_MISSING": Standing.SILENT,
+    "AD_STATUS_AUDIT": Standing.WAITING,
+    "AD_STATUS_REAUDIT": Standing.WAITING,
+    "AD_STATUS_PARTIAL_AUDIT_NO_DELIVERY": Standing.WAITING,
+    "AD_STATUS_NOT_START": Standing.WAITING,
+    "AD_STATUS_AD_PRE_ONLINE": Standing.WAITING,
+    "AD_STATUS_PROCESS_AUDIO": Standing.WAITING,
+    "AD_STATUS_TRANSCODING_FAIL": Standing.WAITING,
+    "AD_STATUS_BUDGET_EXCEED": Standing.WAITING,
+    "AD_STATUS_CAMPAIGN_EXCEED": Standing.WAITING,
+    "AD_STATUS_BALANCE_EXCEED": Standing.WAITING,
+    "AD_STATUS_AD_QUOTA_LIMIT": Standing.WAITING,
+    "AD_STATUS_PRODUCT_UNAVAILABLE": Standing.WAITING,
+    "AD_STATUS_ANCHOR_UNAVAILABLE": Standing.WAITING,
+    # Spelt so by TikTok.
+    "AD_STAUS_PIXEL_UNBIND": Standing.WAITING,
+    "AD_STATUS_AUDIT_DENY": Standing.OVER,
+    "AD_STATUS_DONE": Standing.OVER,
+    "AD_STATUS_DISABLE": Standing.OVER,
+    "AD_STATUS_ADGROUP_DISABLE": Standing.OVER,
+    "AD_STATUS_CAMPAIGN_DISABLE": Standing.OVER,
+    "AD_STATUS_DELETE": Standing.OVER,
+    "AD_STATUS_ADGROUP_DELETE": Standing.OVER,
+    "AD_STATUS_CAMPAIGN_DELETE": Standing.OVER,
+}
+# What was switched off is over, whatever newer word the status is.
+OFF = frozenset(("DISABLE", "DELETE"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -143,15 +161,9 @@ class AdSeen:
 
     @property
     def standing(self) -> Standing:
-        """A status that is not known here counts as over: nothing is said to deliver that may not."""
-        status = self.secondary_status
-        if status in DELIVERING_STATUSES:
-            return Standing.DELIVERING
-        if status in LOST_STATUSES:
-            return Standing.LOST
-        if status in SILENT_STATUSES:
-            return Standing.SILENT
-        return Standing.WAITING if status in WAITING_STATUSES else Standing.OVER
+        """A status that is not known here says nothing: neither that it delivers, nor that nobody wants it to."""
+        known = STANDINGS.get(self.secondary_status)
+        return known or (Standing.OVER if self.operation_status in OFF else Standing.WAITING)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

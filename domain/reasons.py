@@ -82,7 +82,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.WITHDRAWN: "the creator withdrew it",
     Reason.DECLINED: "the creator declined",
     Reason.RENEWAL_DECLINED: "the creator declined to renew; the present period goes on",
-    Reason.CODE_REFUSED: "TikTok refused a code; what was granted before stands",
+    Reason.CODE_REFUSED: "TikTok refused a code; nothing else changed by it",
     Reason.CONDITION_CHANGED: "the condition of the post changed",
     Reason.FACTS_UPDATED: "facts of the request were updated",
     Reason.ALREADY_SO: "this was known already",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from domain.events import Code, Condition
 from domain.posts import AUTHORIZED, CONDITIONS, DELETED, Identity, Post, plain_status
 
+NEVER = datetime.min.replace(tzinfo=UTC)
 ACCOUNT_CONDITIONS = {"AVAILABLE": Condition.PUBLIC, "IS_PRIVATE_ACCOUNT": Condition.PRIVATE}
 
 
@@ -62,6 +63,10 @@ class Sighting:
         lasts = self.is_account if self.ends_at is None else self.ends_at > at
         return self.is_authorized and not self.is_deleted and lasts and self.missing_since is None
 
+    def rank(self, at: datetime) -> tuple[bool, datetime]:
+        """Of two rows of one post the one of the higher rank counts: what is in force, and what lasts longest."""
+        return self.is_in_force(at), self.ends_at or NEVER
+
     def shows_the_same_as(self, other: Sighting | None) -> bool:
         """Whether two readings differ in nothing but their time."""
         return other is not None and replace(self, seen_at=other.seen_at) == other
@@ -101,7 +106,7 @@ def of_post(key: str, post: Post, *, at: datetime, code: Code | None) -> Sightin
 
 
 def of_account(key: str, identity: Identity, *, at: datetime) -> Sighting:
-    """The sighting of an account. A private one is still held; every other word than available means that it is not."""
+    """The sighting of an account. A private one is still held; what other words mean is `domain.findings` to say."""
     status = identity.available_status
     facts = {
         "identity_id": identity.identity_id,

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 STRICT = re.compile(r"#[A-Za-z0-9+/]{63}=(?![A-Za-z0-9+/=])")
+# Broken by the end of a line, as chats and mails do.
+BROKEN = re.compile(r"#(?:[A-Za-z0-9+/] {0,2}){63}=(?![A-Za-z0-9+/=])")
 # Not after a %: what is left of a code that was encoded twice would miss its #.
 LOOSE = re.compile(r"#?(?<![A-Za-z0-9+/_=%-])[A-Za-z0-9+/_-]{30,}={0,2}")
 # Paths of links mix words, cases and digits as codes do. A strict code inside one is found before links are left out.
@@ -44,6 +46,8 @@ def find(text: str) -> Found | None:
     visible = decoded_once(without_invisible(text))
     if strict := STRICT.search(visible):
         return Found(code=strict.group(), is_strict=True)
+    if broken := BROKEN.search(visible):
+        return Found(code=broken.group().replace(" ", ""), is_strict=True)
     candidates = [word for word in LOOSE.findall(LINK.sub(" ", visible)) if looks_random(word)]
     # A whole mail holds longer random words than the code, such as message ids; none of them begins with #.
     return Found(code=max(candidates, key=lambda word: (word[0] == "#", len(word)))) if candidates else None

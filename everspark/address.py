@@ -1,5 +1,5 @@
 """Where the running `everspark up` listens, and in a demo by which clock it lives: as it wrote both into the data folder
-for the commands beside it.
+for the commands beside it. The folder also keeps that it is a demo's, when the demo is over.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from infra.clock import Clock, RunningClock, SystemClock
 from infra.settings import Settings
 
-CLOCK = "clock"
+CLOCK, DEMO = "clock", "simulation"
 
 
 def of(settings: Settings) -> str:
@@ -31,6 +31,11 @@ def clock_of(settings: Settings) -> Clock:
     return SystemClock()
 
 
+def is_demo(settings: Settings) -> bool:
+    """Whether what lies in this data folder was played by a demo, which may be over by now."""
+    return settings.is_embedded and (settings.data_dir.expanduser() / DEMO).exists()
+
+
 @contextmanager
 def announced(settings: Settings, clock: Clock | None = None) -> Iterator[None]:
     """The file stands while the service runs. A kill leaves it behind; the next start writes it anew."""
@@ -40,9 +45,18 @@ def announced(settings: Settings, clock: Clock | None = None) -> Iterator[None]:
     path = _file(settings)
     path.write_text(f"{settings.public_url}\n{_told(clock)}")
     path.chmod(0o644)
+    _mark(path.with_name(DEMO), is_demo=isinstance(clock, RunningClock))
     try:
         yield
     finally:
+        path.unlink(missing_ok=True)
+
+
+def _mark(path: Path, *, is_demo: bool) -> None:
+    """Stays when the service stops: its data are a demo's still."""
+    if is_demo:
+        path.touch(mode=0o644)
+    else:
         path.unlink(missing_ok=True)
 
 

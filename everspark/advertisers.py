@@ -48,6 +48,7 @@ def connect(
             names = by_token(tools, advertiser, token := secret(token_file, "Access token"), name)
         else:
             names, token = by_auth_code(tools, secret(auth_code_file, "auth_code"))
+        names = names if advertiser is not None and name is not None else with_kept_names(tools, names)
         keep(tools, names, token, bc)
     if json:
         as_json([{"advertiser_id": each, "name": names[each]} for each in names])
@@ -130,6 +131,13 @@ def names_of(tiktok: Tiktok, token: str) -> dict[str, str | None]:
     """Names are a convenience: without them the token serves as well."""
     answer = tiktok.advertisers_of(token)
     return dict(answer.value) if isinstance(answer, Answered) else {}
+
+
+def with_kept_names(tools: Opened, names: dict[str, str | None]) -> dict[str, str | None]:
+    """The names that people gave before, which TikTok's do not replace."""
+    with hot(tools.engine) as connection:
+        known = {row.advertiser_id: row.name for row in advertisers.every(connection)}
+    return {advertiser_id: known.get(advertiser_id) or name for advertiser_id, name in names.items()}
 
 
 def value(answer: Answer[T]) -> T:

@@ -1,4 +1,4 @@
-"""`everspark show` and `everspark list`: where an authorization stands, what comes next, and why; `everspark unbind`."""
+"""`everspark show` and `everspark list`: where an authorization stands, what comes next, and why."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -17,14 +17,11 @@ from everspark.money import plain, plain_worth, told
 from everspark.opened import AsJson, Data, opened
 from everspark.outcomes import NOT_FOUND, Stop, say
 from everspark.printing import as_facts, as_json, as_table
-from infra import inbox, kpis, sightings
-from infra.broker import make_broker, make_nudges
+from everspark.standing import next_step, status_in_words
+from infra import kpis, sightings, waiting
 from infra.database import hot
-from infra.inbox import Letter
 from infra.outbox import ASK_MAIL
 from infra.sightings import CONFIRMED_AT
-
-OPERATOR = "operator"
 
 SHOW = f"""
 SELECT id, key, advertiser_id, item_id, account_handle AS account, route, state, condition, expires_at,
@@ -67,12 +64,16 @@ def show(
         )
         found = read(connection, authorization, policy=policy, now=tools.clock.now())
         if found is None:
-            raise Stop(_unknown(connection, _tidy(authorization)), NOT_FOUND)
+            raise Stop(unknown(connection, tidy(authorization)), NOT_FOUND)
     if json:
         as_json(found)
         return
-    history, asks, post, money = (found.pop(name) for name in ("history", "asks", "post", "money"))
+    history, asks, owed, post, money = (found.pop(name) for name in ("history", "asks", "owed", "post", "money"))
+    step = found.pop("next_step")
     as_facts(found | {"why": f"{sentence(found['why'])} ({found['why']})"} | _money_facts(money))
+    if step is not None:
+        say(f"\nNext step: {step}")
+    _print_owed(owed)
     _print_post(post)
     if money["last_7_days"]:
         as_table(
@@ -82,6 +83,17 @@ def show(
     as_table(columns, [[row[name] for name in columns] for row in history], title="\nHistory")
     if asks:
         as_table(list(asks[0]), [list(row.values()) for row in asks], title="\nAsks, and their messages")
+
+
+def _print_owed(owed: list[dict[str, Any]]) -> None:
+    """What is not paid yet, and why; a link beneath, where it is copied in one piece."""
+    if not owed:
+        return
+    columns = ("what", "status", "since", "due", "reason")
+    as_table(columns, [[row[name] for name in columns] for row in owed], title="\nOwed")
+    for row in owed:
+        if row["link"] is not None:
+            say(f"The link, to be handed to the creator by hand meanwhile:\n  {row['link']}")
 
 
 def _money_facts(money: dict[str, Any]) -> dict[str, object]:
@@ -98,7 +110,7 @@ def _print_post(post: dict[str, Any] | None) -> None:
         return
     remarks = [(kind, row) for kind in ("refusals", "warnings", "advice") for row in post.pop(kind)]
     say("\nAt TikTok")
-    as_facts(post)
+    as_facts(post | {"status": status_in_words(post["status"])})
     if remarks:
         rows = [(kind, row["sentence"], row["next_step"]) for kind, row in remarks]
         as_table(("", "what", "next step"), rows, title="\nOf the post")
@@ -134,38 +146,6 @@ def list_(
         for row in rows
     ]
     as_table((*columns, "spend a day", "at risk"), table)
-
-
-def unbind(
-    authorization: Annotated[str, typer.Argument(help="ADVERTISER/POST; its authorization must have ended.")],
-    data: Data = None,
-    json: AsJson = False,
-) -> None:
-    """Takes an ended authorization's post off the advertiser's list at TikTok; an extension is no longer possible then.
-
-    Example: everspark unbind 7200000000000000001/7300000000000000001
-    """
-    key = _tidy(authorization)
-    with opened(data) as tools:
-        now = tools.clock.now()
-        letter = Letter(
-            sender=OPERATOR,
-            event_id=f"unbind:{key}:{now.isoformat()}",
-            type="unbind.requested",
-            key=key,
-            occurred_at=now,
-            data=b"{}",
-        )
-        with hot(tools.engine) as connection:
-            if connection.execute(SHOW, [key]).fetchone() is None:
-                raise Stop(_unknown(connection, key), NOT_FOUND)
-            inbox.accept(connection, [letter], now=now)
-        if tools.settings.redis_url:
-            make_nudges(make_broker(tools.settings.redis_url)).mailboxes([inbox.mailbox_of(key)])
-    if json:
-        as_json({"key": key, "event_id": letter.event_id})
-    else:
-        say(f"Asked for; what became of it is in the history: `everspark show {key}`.")
 
 
 def worths_of(connection: psycopg.Connection[Any], keys: list[str], *, now: datetime) -> dict[str, Worth]:
@@ -207,7 +187,7 @@ def post_of(
 def read(connection: psycopg.Connection[Any], key: str, *, policy: PostPolicy, now: datetime) -> dict[str, Any] | None:
     """One authorization with its history and its asks, as `show --json` prints it; None when there is none."""
     cursor = connection.cursor(row_factory=dict_row)
-    found = cursor.execute(SHOW, [_tidy(key)]).fetchone()
+    found = cursor.execute(SHOW, [tidy(key)]).fetchone()
     if found is None:
         return None
     identity = found.pop("id")
@@ -217,10 +197,12 @@ def read(connection: psycopg.Connection[Any], key: str, *, policy: PostPolicy, n
     found["money"] = plain_worth(worths_of(connection, [found["key"]], now=now)[found["key"]])
     found["history"] = cursor.execute(HISTORY, [identity]).fetchall()
     found["asks"] = cursor.execute(ASKS, {"id": identity, "mail": ASK_MAIL}).fetchall()
+    found["owed"] = waiting.owed_to(connection, identity, found["key"])
+    found["next_step"] = next_step(found)
     return found
 
 
-def _unknown(connection: psycopg.Connection[Any], key: str) -> str:
+def unknown(connection: psycopg.Connection[Any], key: str) -> str:
     """What to say of a key without an authorization: its events may have come in and wait for an earlier one."""
     waiting = dict(connection.execute(WAITING, [key]).fetchall())
     if not waiting:
@@ -232,6 +214,6 @@ def _unknown(connection: psycopg.Connection[Any], key: str) -> str:
     )
 
 
-def _tidy(key: str) -> str:
+def tidy(key: str) -> str:
     advertiser, slash, subject = key.strip().partition("/")
     return advertiser + slash + (subject.lower() if subject.startswith("@") else subject)

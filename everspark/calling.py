@@ -14,8 +14,8 @@ from infra.tiktok.connection import make_tiktok
 
 @contextmanager
 def calling(settings: Settings) -> Iterator[Tiktok | None]:
-    """The client, None where TikTok is not configured. A command's own answer says what came of it: only trouble is logged."""
-    logs.configure(log_format=settings.log_format, level="warning")
+    """The client, None where TikTok is not configured. What came of a call is the command's own to say: only bugs are logged."""
+    logs.configure(log_format=settings.log_format, level="error")
     # On the machine's clock, also beside a demo: TikTok's limits are counted in real seconds.
     tiktok = make_tiktok(settings, SystemClock())
     if tiktok is None:

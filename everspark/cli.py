@@ -14,6 +14,7 @@ from everspark import (
     producers,
     sending,
     simulating,
+    unbinding,
     up,
 )
 from everspark.outcomes import sentences
@@ -37,7 +38,7 @@ app.add_typer(producers.app, name="producer")
 app.command()(sending.send)
 app.command()(authorizations.show)
 app.command("list")(authorizations.list_)
-app.command()(authorizations.unbind)
+app.command()(unbinding.unbind)
 app.command()(looking.look)
 app.add_typer(advertisers.app, name="advertiser")
 app.add_typer(events.app, name="events")

@@ -1,7 +1,7 @@
 """`everspark doctor`: what is wrong, and how to mend it."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
@@ -9,7 +9,8 @@ import psycopg
 import typer
 from sqlalchemy import Engine
 
-from everspark import address
+from everspark import address, debts
+from everspark.debts import Finding
 from everspark.money import one
 from everspark.opened import AsJson, Data, database, need_a_database
 from everspark.outcomes import USAGE, WRONG, Stop, first_line
@@ -20,7 +21,6 @@ from infra.clock import Clock, RunningClock, SystemClock
 from infra.database import OUTAGES, hot, is_current, make_engine
 from infra.embedded import EmbeddedError
 from infra.mail import BadSmtpUrl, SmtpMailer, SmtpServer
-from infra.outbox import ASK_MAIL
 from infra.settings import Settings, load
 from infra.vault import KeyUnusableError, load_key
 
@@ -29,8 +29,7 @@ LARGEST_SKEW = timedelta(seconds=2)
 # A sweep may be late by a restart or a change of leader before it is a reason to get up.
 LATE_AFTER_SWEEPS, LATE_AT_LEAST = 6, timedelta(minutes=2)
 START = "start `everspark up` (or `everspark scheduler`)"
-# A message that failed longer ago is history: nothing can be done about it that would make it well again.
-RECENT = timedelta(days=7)
+START_DEMO = "`everspark up --demo` begins another one; what is here is emptied then"
 NAMES = (
     *(
         "key",
@@ -41,6 +40,8 @@ NAMES = (
         "vows",
         "events",
         "outbox",
+        "calls",
+        "waits",
         "tiktok",
         "spend",
         "redis",
@@ -52,35 +53,13 @@ EVENTS = """
 SELECT count(*) FILTER (WHERE status = 'quarantined'), count(*) FILTER (WHERE status = 'parked')
 FROM pending WHERE status IN ('quarantined', 'parked')
 """
-MESSAGES = """
-SELECT count(*) FILTER (WHERE status = 'failed' AND settled_at > %(since)s),
-       count(*) FILTER (WHERE status = 'uncertain' AND settled_at > %(since)s),
-       count(*) FILTER (WHERE settled_at <= %(since)s)
-FROM outbox WHERE status IN ('failed', 'uncertain')
-"""
-WAITING = """
-SELECT count(*), mode() WITHIN GROUP (ORDER BY last_error)
-FROM outbox WHERE status = 'owed' AND kind = %s AND last_error IS NOT NULL
-"""
 QUARANTINED = "`everspark events list --status quarantined`, then `events replay`"
 PARKED = "`everspark events list --status parked`"
-FAILED = "the failed rows' last_error says why; mend that, and the next ask is sent"
 RECONNECT = "`everspark advertiser connect`, with a new token where the old one is refused"
 LOOKS_STAND_STILL = "see that a worker runs, and look into its log: look_postponed, tiktok_limited"
 # TikTok may close an app for minutes when a limit was broken.
 LOOKS_ARE_LATE_AFTER = timedelta(minutes=30)
 MOST_NAMED = 3
-UNCERTAIN = "an uncertain message may have arrived and is never sent again by itself: ask the creator"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
-    """One thing that was looked at; `remedy` says what a person can do, and is empty when there is nothing."""
-
-    name: str
-    ok: bool
-    detail: str
-    remedy: str = ""
 
 
 def doctor(
@@ -144,8 +123,9 @@ def _in_the_database(engine: Engine, settings: Settings) -> list[Finding]:
     with hot(engine) as connection:
         clock = address.clock_of(settings)
         now = clock.now()
-        found = [*findings, *_sweeps(connection, settings, clock), _events(connection), _outbox(connection, now)]
-        return [*found, _tiktok(connection, settings, now), _spend(connection, now)]
+        found = [*findings, *_sweeps(connection, settings, clock), _events(connection)]
+        found += [debts.messages(connection, now), debts.calls(connection, now), debts.waits(connection)]
+        return [*found, _tiktok(connection, settings, clock), _spend(connection, now)]
 
 
 def _skew(skew: timedelta) -> Finding:
@@ -160,12 +140,13 @@ def _skew(skew: timedelta) -> Finding:
 def _sweeps(connection: psycopg.Connection[Any], settings: Settings, clock: Clock) -> list[Finding]:
     last = {sweep.job: sweep for sweep in ledger.last_sweeps(connection)}
     expire, vows = last.get("expire"), last.get("vows")
+    if address.is_demo(settings) and not isinstance(clock, RunningClock):
+        # Its instants lie ahead of the machine's, and would say that sweeps are to come.
+        return [Finding(name="sweeps", ok=False, detail="the demo is stopped", remedy=START_DEMO)]
     if expire is None:
         return [Finding(name="sweeps", ok=False, detail="none has ever run", remedy=START)]
-    # In a demo the ledger's instants run fast; sweeps follow the machine's seconds all the same.
-    speed = clock.speed if isinstance(clock, RunningClock) else 1.0
     age, limit = (
-        (clock.now() - expire.started_at) / speed,
+        (clock.now() - expire.started_at) / _speed(clock),
         max(LATE_AT_LEAST, LATE_AFTER_SWEEPS * timedelta(seconds=settings.sweep_seconds)),
     )
     detail = f"the last one {age.total_seconds():.0f} s ago"
@@ -188,6 +169,11 @@ def _sweeps(connection: psycopg.Connection[Any], settings: Settings, clock: Cloc
     return [*findings, Finding(name="vows", ok=not broken, detail=detail, remedy=remedy)]
 
 
+def _speed(clock: Clock) -> float:
+    """How many of its seconds pass in one of the machine's, by which everything is late all the same."""
+    return clock.speed if isinstance(clock, RunningClock) else 1.0
+
+
 def _events(connection: psycopg.Connection[Any]) -> Finding:
     quarantined, parked = connection.execute(EVENTS).fetchall()[0]
     remedies = [remedy for count, remedy in ((quarantined, QUARANTINED), (parked, PARKED)) if count]
@@ -199,32 +185,19 @@ def _events(connection: psycopg.Connection[Any]) -> Finding:
     )
 
 
-def _outbox(connection: psycopg.Connection[Any], now: datetime) -> Finding:
-    failed, uncertain, older = connection.execute(MESSAGES, {"since": now - RECENT}).fetchall()[0]
-    waiting, reason = connection.execute(WAITING, [ASK_MAIL]).fetchall()[0]
-    remedies = [remedy for count, remedy in ((failed, FAILED), (uncertain, UNCERTAIN)) if count]
-    messages = "1 message waits" if waiting == 1 else f"{waiting} messages wait"
-    found_waiting = f"; {messages}: {first_line(reason)}" if waiting else ""
-    return Finding(
-        name="outbox",
-        ok=not remedies,
-        detail=f"{failed} failed, {uncertain} uncertain in the last {RECENT.days} days; {older} older{found_waiting}",
-        remedy="; ".join(remedies),
-    )
-
-
-def _tiktok(connection: psycopg.Connection[Any], settings: Settings, now: datetime) -> Finding:
+def _tiktok(connection: psycopg.Connection[Any], settings: Settings, clock: Clock) -> Finding:
     """Advertisers whose token is refused, and looks that nobody takes."""
     connected = [row for row in advertisers.every(connection) if row.is_connected]
-    if not settings.tiktok_app_id:
+    if not settings.tiktok_app_id and not address.is_demo(settings):
         detail = f"not called (EVERSPARK_TIKTOK_APP_ID); {len(connected)} advertisers connected"
         return Finding(name="tiktok", ok=True, detail=detail)
     troubled = [row for row in connected if row.trouble is not None]
-    late = [row for row in connected if row.next_look_at < now - LOOKS_ARE_LATE_AFTER]
+    late = [row for row in connected if row.next_look_at < clock.now() - LOOKS_ARE_LATE_AFTER * _speed(clock)]
     problems = [f"{row.advertiser_id}: {row.trouble}" for row in troubled[:MOST_NAMED]]
     problems += [f"{len(late)} wait for a look since {min(row.next_look_at for row in late):%H:%M} UTC"] if late else []
     remedies = [remedy for found, remedy in ((troubled, RECONNECT), (late, LOOKS_STAND_STILL)) if found]
-    detail = "; ".join([f"{len(connected)} advertisers connected", *problems])
+    simulated = ["simulated: its TikTok is in the demo's own process"] if address.is_demo(settings) else []
+    detail = "; ".join([*simulated, f"{len(connected)} advertisers connected", *problems])
     return Finding(name="tiktok", ok=not problems, detail=detail, remedy="; ".join(remedies))
 
 
@@ -244,6 +217,8 @@ def _redis(settings: Settings) -> Finding:
 
 
 def _smtp(settings: Settings) -> Finding:
+    if address.is_demo(settings):
+        return Finding(name="smtp", ok=True, detail="simulated: the demo's creators read their mail themselves")
     if not settings.smtp_url:
         return Finding(name="smtp", ok=True, detail="not configured: messages wait (EVERSPARK_SMTP_URL)")
     try:

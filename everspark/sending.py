@@ -80,7 +80,10 @@ def send(
 
 def _read(file: Path) -> bytes:
     if str(file) == "-":
-        return sys.stdin.buffer.read()
+        body = sys.stdin.buffer.read()
+        if not body.strip():
+            raise Stop("Standard input is empty: give an event on it, or name a file.", USAGE)
+        return body
     try:
         return file.read_bytes()
     except OSError as error:

@@ -15,7 +15,7 @@ DAY = timedelta(days=1)
 
 
 def simulator(
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 8090,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")] = 8090,
     rate: Annotated[str, typer.Option(help="Rate limits: off, basic, advanced, premium or ultimate.")] = "basic",
     day: Annotated[float, typer.Option(help="Real seconds that a simulated day takes.")] = DAY.total_seconds(),
     seed: Annotated[int, typer.Option(help="The same seed gives the same ids and codes.")] = 0,
@@ -44,7 +44,7 @@ def run(*, port: int, rate: str, day: float, seed: int) -> None:
     world.wall, world.limits.is_on = real, rate != "off"
     world.add_app(APP_ID, SECRET, level="basic" if rate == "off" else rate)
     first = world.furnish(APP_ID)
-    with listen(LOOPBACK, port) as listening, delivering(world):
+    with listen(LOOPBACK, port, option="--port") as listening, delivering(world):
         server = Server(make_app(world), listening)
         server.start()
         say(_welcome(f"http://{LOOPBACK}:{listening.getsockname()[1]}", **first))
@@ -54,11 +54,16 @@ def run(*, port: int, rate: str, day: float, seed: int) -> None:
         raise ServerError("The simulator ended by itself.")
 
 
-def _welcome(url: str, *, advertiser_id: str, item_id: str, access_token: str) -> str:
+def _welcome(url: str, *, advertiser_id: str, item_id: str, access_token: str, bc_id: str) -> str:
     return (
         f"\nA simulated TikTok listens on {url} - nothing here reaches the real one\n\n"
         f"  app_id {APP_ID}, secret {SECRET}\n"
-        f"  Access-Token {access_token}\n  advertiser {advertiser_id}, post {item_id}\n\n"
+        f"  Access-Token {access_token}\n  advertiser {advertiser_id}, business center {bc_id}, post {item_id}\n\n"
+        f"Let Everspark call it, in another terminal:\n"
+        f"  export EVERSPARK_TIKTOK_URL={url} EVERSPARK_TIKTOK_APP_ID={APP_ID} EVERSPARK_TIKTOK_SECRET={SECRET}\n"
+        f"  everspark up\n\n"
+        f"and in a third one, with the same export:\n"
+        f"  echo {access_token} | everspark advertiser connect {advertiser_id} --bc {bc_id}\n\n"
         f"Let the creator make a code:\n"
         f'  curl -d \'{{"item_id": "{item_id}"}}\' {url}/admin/do/mint\n\n'
         f"Ask the API:\n"

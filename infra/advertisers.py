@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
 from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
 
+from infra.outbox import owed_now
 from infra.vault import Vault
 
 CONTEXT = "token"
@@ -30,7 +32,7 @@ class Connected:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Advertiser:
-    """An advertiser as people see it; `trouble` is the sentence of the last call that failed."""
+    """An advertiser as people see it; `trouble` says in sentences what stands between TikTok and a whole look."""
 
     advertiser_id: str
     name: str | None
@@ -49,7 +51,7 @@ VALUES (%(advertiser_id)s, %(name)s, %(bc_id)s, %(token)s, %(now)s, %(now)s, %(n
 ON CONFLICT (advertiser_id) DO UPDATE SET
     name = coalesce(excluded.name, known.name), bc_id = coalesce(excluded.bc_id, known.bc_id), token = excluded.token,
     connected_at = excluded.connected_at, next_look_at = excluded.next_look_at, next_kpis_at = excluded.next_kpis_at,
-    trouble = NULL
+    trouble = NULL, troubles = '{}', failed_looks = 0, tried_at = NULL, rests_until = NULL
 """
 
 
@@ -67,6 +69,7 @@ def connect(
     sealed = vault.seal(token, context=CONTEXT)
     values = {"advertiser_id": advertiser_id, "name": name, "bc_id": bc_id, "token": sealed, "now": now}
     connection.execute(CONNECT, values)
+    owed_now(connection, advertiser_id, now=now)
 
 
 def disconnect(connection: psycopg.Connection[Any], advertiser_id: str) -> bool:
@@ -104,15 +107,60 @@ def connected_ids(connection: psycopg.Connection[Any]) -> frozenset[str]:
     return frozenset(row[0] for row in rows)
 
 
-def look_soon(connection: psycopg.Connection[Any], advertiser_ids: Sequence[str], *, now: datetime) -> int:
-    """Brings forward the next look at these connected advertisers; how many there are."""
-    query = """
-        UPDATE advertisers SET next_look_at = least(next_look_at, %s)
-        WHERE advertiser_id = ANY(%s) AND token IS NOT NULL"""
-    return connection.execute(query, [now, list(advertiser_ids)]).rowcount
+SOON = """
+UPDATE advertisers SET next_look_at = least(next_look_at, greatest(%(now)s, tried_at + %(apart)s::interval,
+        CASE WHEN NOT %(is_asked)s THEN rests_until END)),
+    rests_until = CASE WHEN %(is_asked)s THEN NULL ELSE rests_until END
+WHERE advertiser_id = ANY(%(ids)s) AND token IS NOT NULL
+"""
 
 
-def note_trouble(connection: psycopg.Connection[Any], advertiser_id: str, trouble: str | None) -> bool:
-    """Keeps the sentence of a failed call, or forgets it; whether that is news. Where it is none, nothing is written."""
-    query = "UPDATE advertisers SET trouble = %s WHERE advertiser_id = %s AND trouble IS DISTINCT FROM %s"
-    return connection.execute(query, [trouble, advertiser_id, trouble]).rowcount > 0
+def look_soon(
+    connection: psycopg.Connection[Any],
+    advertiser_ids: Sequence[str],
+    *,
+    now: datetime,
+    apart: timedelta = timedelta(0),
+    is_asked: bool = False,
+) -> int:
+    """Brings forward the next look at these connected advertisers, to `apart` after the last one; how many there are.
+
+    A rest after trouble stands, unless a person asks: a hint knows nothing of it, and there may be many.
+    """
+    values = {"now": now, "apart": apart, "is_asked": is_asked, "ids": list(advertiser_ids)}
+    return connection.execute(SOON, values).rowcount
+
+
+# The parts of a trouble, so that what succeeds forgets its own alone.
+CALLS, LOOK, ACCOUNTS, ADS, FLIGHTS, ROWS, WORDS, FIGURES = (
+    "calls",
+    "look",
+    "accounts",
+    "ads",
+    "flights",
+    "rows",
+    "words",
+    "figures",
+)
+NOTE = """
+UPDATE advertisers SET troubles = new.troubles,
+    trouble = (SELECT string_agg(DISTINCT value, ' ') FROM jsonb_each_text(new.troubles))
+FROM (
+    SELECT advertiser_id, (troubles - %(cleared)s::text[]) || %(noted)s::jsonb AS troubles
+    FROM advertisers WHERE advertiser_id = %(advertiser_id)s FOR UPDATE
+) AS new
+WHERE advertisers.advertiser_id = new.advertiser_id AND advertisers.troubles <> new.troubles
+"""
+
+
+def note_troubles(
+    connection: psycopg.Connection[Any], advertiser_id: str, noted: Mapping[str, str], *, cleared: Iterable[str] = ()
+) -> bool:
+    """Keeps what failed, a sentence for each part, and forgets what succeeded; whether that is news. Else nothing is written."""
+    values = {"advertiser_id": advertiser_id, "noted": Jsonb(dict(noted)), "cleared": list(cleared)}
+    return connection.execute(NOTE, values).rowcount > 0
+
+
+def note_trouble(connection: psycopg.Connection[Any], advertiser_id: str, trouble: str) -> bool:
+    """Keeps the sentence of an effect's call that the connection did not carry; whether that is news."""
+    return note_troubles(connection, advertiser_id, {CALLS: trouble})

@@ -166,6 +166,15 @@ def wait(connection: psycopg.Connection[Any], debt: Debt, remedy: str, *, now: d
     return debt.last_error != remedy
 
 
+def owed_now(connection: psycopg.Connection[Any], advertiser_id: str, *, now: datetime) -> None:
+    """What waited for this advertiser's connection waits no longer. An unbinding keeps its day."""
+    connection.execute(
+        """UPDATE outbox SET due_at = %(now)s
+           WHERE status = 'owed' AND due_at > %(now)s AND kind = ANY(%(kinds)s) AND split_part(key, '/', 1) = %(advertiser)s""",
+        {"now": now, "kinds": [CODE_CHECK, ACCOUNT_ACCESS, OWN_CONFIRM], "advertiser": advertiser_id},
+    )
+
+
 _HOLD = """
 WITH due AS MATERIALIZED (
     SELECT id, last_error FROM outbox

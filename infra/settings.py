@@ -11,8 +11,10 @@ import os
 from collections.abc import Iterable
 from difflib import get_close_matches
 from email.utils import parseaddr
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
 import structlog
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -83,6 +85,11 @@ class Settings(BaseSettings):
         1, ge=1, description="Most calls a second that bind a code; TikTok does not publish its limit."
     )
     tiktok_timeout_seconds: float = Field(20, gt=0, description="Longest wait for one answer of TikTok.")
+    tiktok_withdrawn_words: str = Field(
+        "",
+        description="More words of TikTok's for an authorization that was taken back, with commas between; it publishes no "
+        "list, and an unknown word changes nothing.",
+    )
     private_posts: Literal["refuse", "warn"] = Field(
         "refuse",
         description="What a code of a private post meets; TikTok's own pages differ on whether it may be used.",
@@ -135,7 +142,16 @@ class Settings(BaseSettings):
     @field_validator("public_url", "tiktok_url")
     @classmethod
     def _is_web_address(cls, value: str) -> str:
-        return _with_scheme(value, "http", "https").rstrip("/")
+        return _with_scheme(value, "https", "http").rstrip("/")
+
+    @field_validator("tiktok_url")
+    @classmethod
+    def _is_safe(cls, value: str) -> str:
+        if value.startswith("http://") and not _is_loopback(urlsplit(value).hostname or ""):
+            raise ValueError(
+                "tokens would travel in the clear: it must begin with https://, but for a host on this machine"
+            )
+        return value
 
     @field_validator("secret_key")
     @classmethod
@@ -162,10 +178,29 @@ class Settings(BaseSettings):
             object.__setattr__(self, "public_url", f"http://{self.host}:{self.port}")
         return self
 
+    @model_validator(mode="after")
+    def _has_a_whole_app(self) -> Self:
+        """An id without its secret would be refused by TikTok at the first call, hours later."""
+        for name, value, other in (
+            ("TIKTOK_APP_ID", self.tiktok_app_id, self.tiktok_secret.get_secret_value()),
+            ("TIKTOK_SECRET", self.tiktok_secret.get_secret_value(), self.tiktok_app_id),
+        ):
+            if other and not value:
+                raise ValueError(
+                    f"{PREFIX}{name} is not set, and TikTok's app is known by its id and its secret: set both or none"
+                )
+        return self
+
     @property
     def offered_days(self) -> tuple[int, ...]:
         """The periods, in days, that a creator can be asked for."""
         return (*STANDARD_PERIODS, 180) if self.offer_180_days else STANDARD_PERIODS
+
+    @property
+    def withdrawn_words(self) -> frozenset[str]:
+        """The words that mean "taken back", in upper case."""
+        words = (word.strip().upper() for word in self.tiktok_withdrawn_words.split(","))
+        return frozenset(word for word in words if word)
 
     @property
     def has_public_url(self) -> bool:
@@ -217,15 +252,27 @@ def need_for_processes_apart(settings: Settings) -> None:
 
 def _sentence(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
-    variable = PREFIX + str(first["loc"][0]).upper() if first["loc"] else "The configuration"
+    if not first["loc"]:
+        return f"{first['msg'].removeprefix('Value error, ').rstrip('.')}."
+    variable = PREFIX + str(first["loc"][0]).upper()
     problem = first["msg"].removeprefix("Value error, ").replace(f"{variable} ", "it ", 1).rstrip(".")
     return f"{variable} cannot be used: {problem[0].lower() + problem[1:]}."
 
 
 def _with_scheme(value: str, *schemes: str) -> str:
     if value and value.partition("://")[0] not in schemes:
-        raise ValueError(f"it must begin with {schemes[0]}://")
+        raise ValueError(f"it must begin with {' or '.join(f'{scheme}://' for scheme in schemes[:2])}")
     return value
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether what is sent there stays on this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _decoded_length(text: str) -> int:

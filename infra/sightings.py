@@ -16,9 +16,10 @@ from infra import authorizations
 from infra.authorizations import as_json
 
 # The last time that TikTok confirmed what it had shown; null where it never did, or no longer does. A complete look confirms
-# whatever it did not find missing, and writes that in one place. For queries FROM authorizations.
+# whatever it did not find missing, and writes that in one place; what it left out keeps its own instant. For queries FROM
+# authorizations.
 CONFIRMED_AT = """
-(SELECT greatest(sightings.seen_at, advertisers.looked_at) FROM sightings
+(SELECT coalesce(sightings.confirmed_at, greatest(sightings.seen_at, advertisers.looked_at)) FROM sightings
  LEFT JOIN advertisers ON advertisers.advertiser_id = sightings.advertiser_id
  WHERE sightings.key = authorizations.key AND sightings.missing_since IS NULL)
 """
@@ -86,7 +87,7 @@ FROM json_to_recordset(%s) AS t (key text, auth_status text, starts_at timestamp
 ON CONFLICT (key) DO UPDATE SET
     auth_status = excluded.auth_status, starts_at = excluded.starts_at, ends_at = excluded.ends_at,
     status = excluded.status, code_fingerprint = excluded.code_fingerprint, facts = excluded.facts,
-    seen_at = excluded.seen_at, missing_since = excluded.missing_since
+    seen_at = excluded.seen_at, missing_since = excluded.missing_since, confirmed_at = NULL
 WHERE known.seen_at <= coalesce(excluded.missing_since, excluded.seen_at)
 """
 
@@ -95,6 +96,37 @@ def save(connection: psycopg.Connection[Any], sightings: Sequence[Sighting]) -> 
     """Inserts or updates them."""
     if sightings:
         connection.execute(SAVE, [as_json(sightings)], prepare=True)
+
+
+LEFT_OUT = """
+UPDATE sightings SET confirmed_at = CASE WHEN key = ANY(%(keys)s) THEN
+    CASE WHEN seen_at < %(at)s THEN greatest(seen_at, %(before)s) ELSE coalesce(%(before)s, seen_at) END END
+WHERE advertiser_id = %(advertiser_id)s AND (key = ANY(%(keys)s)) <> (confirmed_at IS NOT NULL)
+"""
+
+
+def leave_out(
+    connection: psycopg.Connection[Any],
+    advertiser_id: str,
+    keys: Sequence[str],
+    *,
+    at: datetime,
+    before: datetime | None,
+) -> None:
+    """Keeps for `keys` alone the confirmation of the look `before` the one of `at`; all others go by that one."""
+    values = {"advertiser_id": advertiser_id, "keys": list(keys), "at": at, "before": before}
+    connection.execute(LEFT_OUT, values)
+
+
+WANTED_ADS = """
+SELECT ad_id, key FROM ads JOIN authorizations ON authorizations.id = authorization_id
+WHERE advertiser_id = %s AND started_at IS NOT NULL AND (stopped_at IS NULL OR stopped_at < started_at)
+"""
+
+
+def wanted_ads(connection: psycopg.Connection[Any], advertiser_id: str) -> list[tuple[str, str]]:
+    """The ads that are meant to run, each with the key of what it uses."""
+    return connection.execute(WANTED_ADS, [advertiser_id]).fetchall()
 
 
 UNSEEN = f"""

@@ -359,8 +359,10 @@ class Outbox(SQLModel, table=True):
 class AdvertiserRow(SQLModel, table=True):
     """An advertiser that Everspark is connected to: its token (sealed), and when TikTok was and will be looked at.
 
-    `trouble` says in a sentence why the last look or call failed, None when it went well. `looking_until` is the claim
-    of whoever looks at present. `looked_at` and `spent_at` are the instants of the last complete look and KPI reading.
+    `troubles` says for each part of a look why it failed, `trouble` all of that in one text, None where nothing failed.
+    `looking_until` is the claim of whoever looks at present. `looked_at` and `spent_at` are the instants of the last complete
+    look and KPI reading, `tried_at` that of the last attempt, `failed_looks` how many failed in a row; before `rests_until`
+    no hint brings a look.
     """
 
     __tablename__: ClassVar[Any] = "advertisers"
@@ -377,12 +379,17 @@ class AdvertiserRow(SQLModel, table=True):
     next_kpis_at: datetime = Field(sa_column=instant(required=True))
     spent_at: datetime | None = Field(default=None, sa_column=instant())
     trouble: str | None = Field(default=None, sa_column=words())
+    troubles: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSONB, nullable=False, server_default="{}"))
+    tried_at: datetime | None = Field(default=None, sa_column=instant())
+    rests_until: datetime | None = Field(default=None, sa_column=instant())
+    failed_looks: int = Field(default=0, sa_column=Column(SmallInteger, nullable=False, server_default="0"))
 
 
 class SightingRow(SQLModel, table=True):
     """What TikTok last showed of one authorization. Written when it changed; a look that finds nothing writes nothing.
 
-    While `missing_since` is None, the last confirmation is the later of `seen_at` and the advertiser's `looked_at`.
+    While `missing_since` is None, the last confirmation is the later of `seen_at` and the advertiser's `looked_at`; or
+    `confirmed_at`, where looks since then were complete but for this one.
     """
 
     __tablename__: ClassVar[Any] = "sightings"
@@ -398,6 +405,7 @@ class SightingRow(SQLModel, table=True):
     facts: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
     seen_at: datetime = Field(sa_column=instant(required=True))
     missing_since: datetime | None = Field(default=None, sa_column=instant())
+    confirmed_at: datetime | None = Field(default=None, sa_column=instant())
 
 
 class KpiRow(SQLModel, table=True):

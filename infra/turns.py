@@ -15,32 +15,38 @@ from domain.money import DAYS_LOOKED_BACK
 from infra.advertisers import CONTEXT
 from infra.vault import Vault
 
-# Longer than any look takes; a look that a power cut ended is taken up by another then.
+# Longer than a page takes, and a look prolongs its claim by the way; one that a power cut ended is taken up by another then.
 LOOK_IS_LOST_AFTER = timedelta(minutes=10)
 # Below this gap a look would show what the last one did: TikTok itself needs longer to pass changes on.
 MINIMUM_GAP = timedelta(seconds=60)
-IS_DUE = """
+# The gap counts attempts: one that was interrupted, and brought forward by hints, would otherwise follow the next at once.
+WANTS_LOOK = """
+(next_look_at <= %(due)s AND (tried_at IS NULL OR tried_at <= %(now)s - %(gap)s::interval)
+ AND (rests_until IS NULL OR rests_until <= %(now)s))
+"""
+IS_DUE = f"""
 token IS NOT NULL AND (looking_until IS NULL OR looking_until <= %(now)s)
-AND (next_kpis_at <= %(due)s
-     OR (next_look_at <= %(due)s AND (looked_at IS NULL OR looked_at <= %(now)s - %(gap)s::interval)))
+AND (next_kpis_at <= %(due)s OR {WANTS_LOOK})
 """
 CLAIM = f"""
 UPDATE advertisers SET looking_until = %(until)s,
-    next_look_at = CASE WHEN chosen.wants_look THEN %(until)s ELSE advertisers.next_look_at END
+    next_look_at = CASE WHEN chosen.wants_look THEN %(until)s ELSE advertisers.next_look_at END,
+    tried_at = CASE WHEN chosen.wants_look THEN %(now)s ELSE advertisers.tried_at END
 FROM (
     SELECT advertiser_id, next_kpis_at <= %(due)s AS wants_kpis,
-        next_look_at <= %(due)s AND (looked_at IS NULL OR looked_at <= %(now)s - %(gap)s::interval) AS wants_look
+        {WANTS_LOOK} AS wants_look
     FROM advertisers WHERE {IS_DUE} AND (%(only)s::text IS NULL OR advertiser_id = %(only)s)
     ORDER BY least(next_look_at, next_kpis_at), advertiser_id LIMIT 1 FOR UPDATE SKIP LOCKED
 ) AS chosen
 WHERE advertisers.advertiser_id = chosen.advertiser_id
-RETURNING advertisers.advertiser_id, token, bc_id, name, wants_look, wants_kpis, spent_at
+RETURNING advertisers.advertiser_id, token, bc_id, name, wants_look, wants_kpis, spent_at, looked_at,
+    failed_looks
 """
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Turn:
-    """An advertiser whose turn it is, claimed until `until`; what it is due for."""
+    """An advertiser whose turn it is, claimed until `until`; what it is due for, and how many looks failed in a row."""
 
     advertiser_id: str
     sealed: bytes
@@ -48,6 +54,8 @@ class Turn:
     wants_look: bool
     wants_kpis: bool
     spent_at: datetime | None
+    looked_at: datetime | None
+    failed_looks: int
     until: datetime
 
 
@@ -66,7 +74,7 @@ def claim(
     row = connection.execute(CLAIM, values).fetchone()
     if row is None:
         return None
-    advertiser_id, sealed, bc_id, _, wants_look, wants_kpis, spent_at = row
+    advertiser_id, sealed, bc_id, _, wants_look, wants_kpis, spent_at, looked_at, failed_looks = row
     return Turn(
         advertiser_id=advertiser_id,
         sealed=bytes(sealed),
@@ -74,6 +82,8 @@ def claim(
         wants_look=wants_look,
         wants_kpis=wants_kpis,
         spent_at=spent_at,
+        looked_at=looked_at,
+        failed_looks=failed_looks,
         until=until,
     )
 
@@ -85,15 +95,41 @@ def opened(turn: Turn, vault: Vault) -> str:
 
 LOOKED = """
 UPDATE advertisers SET looked_at = coalesce(%(looked_at)s, looked_at),
-    next_look_at = CASE WHEN next_look_at < %(until)s THEN least(next_look_at, %(next)s) ELSE %(next)s END
+    next_look_at = CASE
+        WHEN next_look_at < %(until)s AND %(rests)s::timestamptz IS NULL THEN least(next_look_at, %(next)s) ELSE %(next)s END,
+    failed_looks = %(failed)s, rests_until = %(rests)s
 WHERE advertiser_id = %(advertiser_id)s
 """
 
 
-def looked(connection: psycopg.Connection[Any], turn: Turn, *, looked_at: datetime | None, next_at: datetime) -> None:
-    """Notes a look: a complete one at `looked_at`, or None for one that was interrupted. A hint that came meanwhile wins."""
-    values = {"looked_at": looked_at, "until": turn.until, "next": next_at, "advertiser_id": turn.advertiser_id}
+def looked(
+    connection: psycopg.Connection[Any],
+    turn: Turn,
+    *,
+    looked_at: datetime | None,
+    next_at: datetime,
+    failed_looks: int = 0,
+    is_rest: bool = False,
+) -> None:
+    """Notes a look: a complete one at `looked_at`, or None for one that was interrupted.
+
+    A hint that came meanwhile wins, but not over a rest: TikTok, or the token, needs that time.
+    """
+    values = {
+        "looked_at": looked_at,
+        "until": turn.until,
+        "next": next_at,
+        "failed": failed_looks,
+        "rests": next_at if is_rest else None,
+        "advertiser_id": turn.advertiser_id,
+    }
     connection.execute(LOOKED, values)
+
+
+def prolong(connection: psycopg.Connection[Any], turn: Turn, *, held_until: datetime, until: datetime) -> bool:
+    """Keeps a claim that is held until `held_until` until `until`; False where another has taken it over."""
+    query = "UPDATE advertisers SET looking_until = %s WHERE advertiser_id = %s AND looking_until = %s"
+    return connection.execute(query, [until, turn.advertiser_id, held_until]).rowcount > 0
 
 
 def spent(connection: psycopg.Connection[Any], turn: Turn, *, spent_at: datetime | None, next_at: datetime) -> None:
@@ -102,10 +138,10 @@ def spent(connection: psycopg.Connection[Any], turn: Turn, *, spent_at: datetime
     connection.execute(query, [spent_at, next_at, turn.advertiser_id])
 
 
-def release(connection: psycopg.Connection[Any], turn: Turn) -> None:
+def release(connection: psycopg.Connection[Any], turn: Turn, *, held_until: datetime | None = None) -> None:
     """Gives the advertiser back; a claim that another has taken over meanwhile stands."""
     query = "UPDATE advertisers SET looking_until = NULL WHERE advertiser_id = %s AND looking_until = %s"
-    connection.execute(query, [turn.advertiser_id, turn.until])
+    connection.execute(query, [turn.advertiser_id, held_until or turn.until])
 
 
 def due(connection: psycopg.Connection[Any], *, now: datetime) -> int:

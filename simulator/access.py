@@ -89,6 +89,10 @@ class Access(Bindings):
     def unlink_own_account(self, advertiser_id: str, creator_id: str) -> None:
         self.advertiser(advertiser_id).own_creator_ids.discard(creator_id)
 
+    def rename(self, creator_id: str, handle: str) -> None:
+        """The account goes by another name; its identities keep their ids."""
+        self.creator(creator_id).handle = handle
+
     def identities_of(
         self, advertiser_id: str, identity_type: str | None = None, bc_id: str | None = None
     ) -> list[Identity]:

@@ -73,7 +73,10 @@ class Creator:
 
 @dataclass(kw_only=True, slots=True)
 class Post:
-    """A post as its creator left it; `status` is one of tt_video's words. `duration` in seconds, 0 for photos."""
+    """A post as its creator left it; `status` is one of tt_video's words. `duration` in seconds, 0 for photos.
+
+    `auth_words`: an `ad_auth_status` that is shown whatever is so, and whether an end is shown with it.
+    """
 
     item_id: str
     creator_id: str
@@ -90,6 +93,7 @@ class Post:
     is_promotable: bool = False
     is_music_missing: bool = False
     is_ads_only: bool = False
+    auth_words: tuple[str | None, bool] | None = None
     anchors: list[dict[str, object]] | None = None
 
     @property

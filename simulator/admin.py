@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, get_type_hints
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from simulator.arguments import Mistaken, fitting, typed
 from simulator.catalogue import Refused
+from simulator.faults import Fault, Kind
 from simulator.switches import Switches
 from simulator.world import World
 
@@ -36,6 +38,7 @@ ACTIONS = (
     "delete_post",
     "extend",
     "grant",
+    "hold_ad",
     "issue",
     "issue_for_creator",
     "launch",
@@ -47,10 +50,12 @@ ACTIONS = (
     "operate_ad",
     "reject",
     "remove_access",
+    "rename",
     "review_ad",
     "revoke",
     "revoke_token",
     "scan",
+    "set_auth_words",
     "set_music_missing",
     "set_status",
     "suspend",
@@ -60,10 +65,6 @@ ACTIONS = (
 )
 SWITCHES = {field.name: field.type for field in dataclasses.fields(Switches)}
 Answering = Callable[[dict[str, Any], Request], object]
-
-
-class Mistaken(Exception):  # noqa: N818 - the caller's, answered with 400
-    """The call cannot be understood; the text says why."""
 
 
 class Admin:
@@ -117,20 +118,23 @@ class Admin:
 
     def move_clock(self, given: dict[str, Any], request: Request) -> object:
         """`advance_seconds`, `set` (an instant with zone) or `speed`, as far as the world's clock can."""
-        clock: Any = self._world.clock
-        moves: dict[str, Callable[[Any], object]] = {
-            "advance_seconds": lambda value: clock.advance(timedelta(seconds=float(value))),
-            "set": lambda value: clock.set(datetime.fromisoformat(value)),
-            "speed": lambda value: clock.run_at(float(value)),
-        }
-        for name, value in given.items():
-            if name not in moves:
-                raise Mistaken(f"{name} is none of: {', '.join(moves)}")
+        types = {"advance_seconds": float, "set": datetime, "speed": float}
+        for name, value in typed(given, types, what="the clock").items():
             try:
-                moves[name](value)
+                self._move(name, value)
             except (AttributeError, TypeError, ValueError) as error:
-                raise Mistaken(f"{name}: this clock cannot do that ({error})") from error
+                raise Mistaken(f"{name}: this clock cannot do that") from error
         return self.clock({}, request)
+
+    def _move(self, name: str, value: Any) -> None:
+        clock: Any = self._world.clock
+        match name:
+            case "advance_seconds":
+                clock.advance(timedelta(seconds=value))
+            case "set":
+                clock.set(value)
+            case _:
+                clock.run_at(value)
 
     def switches(self, _given: dict[str, Any], _request: Request) -> object:
         return self._world.switches
@@ -152,7 +156,10 @@ class Admin:
         return self._world.faults.planned
 
     def plan(self, given: dict[str, Any], _request: Request) -> object:
-        return self._world.faults.plan(str(given.pop("path", "*")), str(given.pop("kind", "")), **given)
+        if "kind" not in given:
+            raise Mistaken(f"a fault needs a kind: one of {', '.join(Kind)}")
+        how = typed(given, get_type_hints(Fault), what="a fault")
+        return self._world.faults.plan(how.pop("path", "*"), how.pop("kind"), **how)
 
     def clear_faults(self, given: dict[str, Any], request: Request) -> object:
         self._world.faults.clear()
@@ -170,10 +177,11 @@ class Admin:
 
     def limit(self, given: dict[str, Any], request: Request) -> object:
         """`is_on`, `advertiser_second` {path: calls}, `forget` (windows begin anew)."""
-        limits = self._world.limits
-        limits.is_on = bool(given.get("is_on", limits.is_on))
-        limits.advertiser_second.update(given.get("advertiser_second", {}))
-        if given.get("forget"):
+        limits, types = self._world.limits, {"is_on": bool, "advertiser_second": dict[str, int], "forget": bool}
+        asked = typed(given, types, what="the limits")
+        limits.is_on = asked.get("is_on", limits.is_on)
+        limits.advertiser_second.update(asked.get("advertiser_second", {}))
+        if asked.get("forget"):
             limits.forget()
         return self.limits({}, request)
 
@@ -191,7 +199,8 @@ class Admin:
         action = request.path_params["action"]
         if action not in ACTIONS:
             raise Mistaken(f"{action} is none of: {', '.join(ACTIONS)}")
-        return getattr(self._world, action)(**given)
+        deed = getattr(self._world, action)
+        return deed(**fitting(action, deed, given))
 
     def _route(self, path: str, handler: Answering, method: str) -> Route:
         async def answer(request: Request) -> Response:
@@ -201,8 +210,10 @@ class Admin:
                     return _json(handler(given, request))
             except Refused as refused:
                 return _json({"code": refused.code, "message": refused.message, "symbol": refused.symbol}, status=409)
-            except (Mistaken, TypeError, ValueError, msgspec.MsgspecError) as error:
+            except (Mistaken, msgspec.MsgspecError) as error:
                 return _json({"message": str(error)}, status=400)
+            except (TypeError, ValueError, LookupError):
+                return _json({"message": f"{path}: these values do not go together, see docs/simulator.md"}, status=400)
 
         return Route(path, answer, methods=[method])
 

@@ -64,6 +64,7 @@ class AdGroup:
 class Ad:
     """An ad. `item_id`: the post that it runs (pull), or None (push). `code`: the Spark code that it was made with.
 
+    `held_by` is a status that keeps it from delivering, such as a spent budget.
     `spans` are the times it was delivered, known up to `settled_at`; `lost_at`: since when its post is not its to run.
     """
 
@@ -82,6 +83,7 @@ class Ad:
     dark_post_status: str | None = None
     operation_status: str = ENABLE
     reject_reason: str | None = None
+    held_by: str | None = None
     lost_at: datetime | None = None
     is_announced: bool = False
     spans: list[tuple[datetime, datetime]] = field(default_factory=list)

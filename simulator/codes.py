@@ -119,6 +119,11 @@ class Creators(State):
             raise parameter(f"status: {status} is not one of {', '.join(STATUSES)}")
         self.post(item_id).status = status
 
+    def set_auth_words(self, item_id: str, *, word: str | None = None, has_end: bool | None = None) -> None:
+        """Any `ad_auth_status` for the post, with an end or without one; by default the truth again."""
+        is_true = word is None and has_end is None
+        self.post(item_id).auth_words = None if is_true else (word, bool(has_end))
+
     def make_public(self, item_id: str) -> None:
         self.set_status(item_id, PUBLIC)
 

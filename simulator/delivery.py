@@ -62,6 +62,8 @@ class Delivery(Ads):
             return LOST
         if self._is_silent(ad):
             return SILENT
+        if ad.held_by:
+            return Standing(primary=NOT_DELIVERY, secondary=ad.held_by)
         return NOT_STARTED if now < ad.group.starts_at else DELIVERING
 
     def is_used(self, item_id: str) -> bool:
@@ -100,6 +102,12 @@ class Delivery(Ads):
         """As `review`, by ids."""
         self.review(self.ad(advertiser_id, ad_id), reject_reason=reject_reason)
 
+    def hold_ad(self, advertiser_id: str, ad_id: str, *, status: str | None = None) -> None:
+        """The ad stops for another reason than its post's, by any of TikTok's words; None lets it go on."""
+        ad = self.ad(advertiser_id, ad_id)
+        self.settle(ad)
+        ad.held_by = status
+
     def operate_ad(self, advertiser_id: str, ad_id: str, operation_status: str) -> None:
         """As `operate`, by ids, for one ad."""
         self.operate([self.ad(advertiser_id, ad_id)], operation_status)
@@ -132,7 +140,7 @@ class Delivery(Ads):
 
     def _is_willing(self, ad: Ad) -> bool:
         is_on = all(each.operation_status == ENABLE for each in (ad, ad.group, ad.campaign))
-        return is_on and not ad.reject_reason and not self._is_silent(ad)
+        return is_on and not ad.reject_reason and not ad.held_by and not self._is_silent(ad)
 
     def _is_silent(self, ad: Ad) -> bool:
         return ad.item_id is not None and self.posts[ad.item_id].is_music_missing

@@ -39,20 +39,29 @@ def iso(instant: datetime) -> str:
 
 def row(world: Bindings, post: Post, code: Code, identity_id: str) -> dict[str, Any]:
     """auth_info, item_info, user_info, video_info: as tt_video/info and tt_video/list show a post."""
+    is_broken = post.item_id in world.switches.unreadable_rows
     return {
-        "auth_info": {
-            "ad_auth_status": world.standing_of(code),
-            "auth_start_time": spaced(code.start_at),
-            "auth_end_time": spaced(code.end_at),
-            "invite_start_time": spaced(code.invited_at),
-        },
-        "item_info": item_info(world, post, code),
+        "auth_info": auth_info(world, post, code),
+        "item_info": {"item_id": post.item_id, "text": {}} if is_broken else item_info(world, post, code),
         "user_info": {
             "tiktok_name": world.creators[post.creator_id].display_name,
             "identity_id": identity_id,
             "identity_type": "AUTH_CODE",
         },
         "video_info": tt_video_info(world, post),
+    }
+
+
+def auth_info(world: Bindings, post: Post, code: Code) -> dict[str, Any] | None:
+    """As it is, or as `set_auth_words` wants it: null where there is neither word nor end."""
+    word, has_end = post.auth_words or (world.standing_of(code), True)
+    if word is None and not has_end:
+        return None
+    return {
+        "ad_auth_status": word,
+        "auth_start_time": spaced(code.start_at),
+        "auth_end_time": spaced(code.end_at) if has_end else None,
+        "invite_start_time": spaced(code.invited_at),
     }
 
 

@@ -46,6 +46,7 @@ class Switches:
     is_revoked_row_kept: bool = True
     is_music_an_array: bool = False
     do_photo_posts_have_null_video: bool = True
+    unreadable_rows: tuple[str, ...] = ()
 
     # Identities and accounts
     is_page_info_zero_for_accounts: bool = True
@@ -69,6 +70,7 @@ class Switches:
     # Delivery
     review_minutes: float = 30
     is_every_ad_denied: bool = False
+    ads_between_pages: tuple[str, ...] = ()
     do_ads_outlive_unbinding: bool = True
 
     # Reports

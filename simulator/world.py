@@ -34,4 +34,5 @@ class World(Webhooks):
             "advertiser_id": advertiser.advertiser_id,
             "item_id": post.item_id,
             "access_token": token.value,
+            "bc_id": center.bc_id,
         }

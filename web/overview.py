@@ -15,11 +15,11 @@ from sqlalchemy import Engine
 
 from domain.money import Amounts
 from domain.worth import Worth, worth
-from infra import authorizations, kpis
+from infra import authorizations, kpis, waiting
 from infra.database import hot
 from infra.sightings import CONFIRMED_AT
 
-LAPSING, EVENTS, ADVERTISERS = 12, 15, 24
+LAPSING, WAITING, EVENTS, ADVERTISERS = 12, 8, 15, 24
 Row = dict[str, Any]
 
 COUNTS = "SELECT state, count(*) FROM authorizations GROUP BY state"
@@ -35,11 +35,15 @@ LEFT JOIN advertisers USING (advertiser_id)
 ORDER BY expires_at, authorizations.id
 """
 LAST = """
-SELECT seq, received_at, type, last.key, sender, coalesce(last.outcome, pending.status, 'ready') AS outcome, reason,
+SELECT seq, received_at, type, last.key, sender, coalesce(last.outcome, pending.status, 'ready') AS outcome, last.reason, note,
     creators.handle, advertisers.name AS advertiser
 FROM (SELECT * FROM inbox ORDER BY seq DESC LIMIT %(limit)s) AS last
 LEFT JOIN pending USING (seq)
 LEFT JOIN authorizations ON authorizations.key = last.key
+LEFT JOIN LATERAL (
+    SELECT note FROM history WHERE authorization_id = authorizations.id AND history.seq = last.seq
+    ORDER BY id DESC LIMIT 1
+) AS told ON last.reason = 'code_refused'
 LEFT JOIN creators ON creators.id = creator_id
 LEFT JOIN advertisers USING (advertiser_id)
 ORDER BY seq DESC
@@ -66,6 +70,7 @@ class Overview:
     now: datetime
     counts: Mapping[str, int]
     lapsing: list[Lapsing]
+    waiting: list[Row]
     events: list[Row]
     for_people: Mapping[str, int]
     advertisers: list[Row]
@@ -91,6 +96,7 @@ def overview(engine: Engine, now: datetime) -> Overview:
             now=now,
             counts=dict(connection.execute(COUNTS).fetchall()),
             lapsing=lapsing(connection, now),
+            waiting=waiting.at_requested(connection, limit=WAITING),
             events=_rows(connection, LAST, EVENTS),
             for_people=dict(connection.execute(FOR_PEOPLE).fetchall()),
             advertisers=_rows(connection, CONNECTED, ADVERTISERS),

@@ -19,6 +19,18 @@ HERE = Path(__file__).parent
 DAY = 86_400
 # The page of a demo comes again by itself so often; a quiet service's page waits to be asked.
 REFRESH_SECONDS = 3
+# What became of an event, in words that need no page of documentation.
+OUTCOMES = {
+    "moved": "state changed",
+    "stayed": "noted",
+    "again": "known already",
+    "late": "came too late",
+    "waiting": "being checked",
+    "ready": "to be applied",
+    "early": "waits for an earlier one",
+    "parked": "needs a person",
+    "quarantined": "raised an error",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +58,7 @@ class Pages:
             "days": days,
             "money": money,
             "sender": sender,
+            "outcome": outcome,
             "sentence": sentence,
         }
 
@@ -89,6 +102,11 @@ def money(amounts: Amounts) -> str:
 def sender(value: str) -> str:
     """Who sent an event, for people: a producer by its own name."""
     return {"tiktok": "TikTok", "clock": "the clock"}.get(value, value.removeprefix("producer:"))
+
+
+def outcome(value: str) -> str:
+    """An outcome's word for people; one of a newer version speaks for itself."""
+    return OUTCOMES.get(value, value)
 
 
 def _span(later: datetime, sooner: datetime) -> str:

@@ -17,14 +17,14 @@ class ServerError(Exception):
     """The server cannot serve; the text is one sentence for the person who starts it."""
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises ServerError where the address is taken or is not this machine's."""
+def listen(host: str, port: int, *, option: str = "--port or EVERSPARK_PORT") -> socket.socket:
+    """A listening socket. Raises ServerError, with the `option` to choose another, where it is taken or not this machine's."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise ServerError(
-            f"{host}:{port} cannot be listened on ({error.strerror}): choose another with --port or EVERSPARK_PORT."
+            f"{host}:{port} cannot be listened on ({error.strerror}): choose another with {option}."
         ) from error
 
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from domain.events import CodeGranted
 from domain.posts import ACCOUNT_ACCESS, OWN_ACCOUNT, Identity
+from domain.sightings import of_account
 from infra.letters import event_id, letter
 from infra.owed import LinkOwed
 from infra.tiktok.answers import Account, Answer, Answered, Later, Page, Refused
@@ -95,8 +96,8 @@ def pause_after(age: timedelta) -> timedelta:
 def assigned(case: Case, bc_id: str, account: Account) -> Ending:
     """The account is there; once TikTok shows it as an identity of the advertiser, it is authorized."""
     match identity_of(case, ACCOUNT_ACCESS, bc_id=bc_id):
-        case Answered(value=Identity(), request_id=request_id):
-            return authorized(case, request_id)
+        case Answered(value=Identity() as identity, request_id=request_id):
+            return authorized(case, identity, request_id)
         case Answered() if (since := since_assigned(case)) is not None and since < ASSIGNED_AGAIN_AFTER:
             return PutOff(due_at=case.now + pause_after(since), reason=NOT_ASSIGNED, drop=ANSWERED, is_quiet=True)
         case Answered():
@@ -122,8 +123,8 @@ def assign(case: Case, bc_id: str, account: Account) -> Ending:
 
 def shown(case: Case, bc_id: str) -> Ending:
     match identity_of(case, ACCOUNT_ACCESS, bc_id=bc_id):
-        case Answered(value=Identity(), request_id=request_id):
-            return authorized(case, request_id)
+        case Answered(value=Identity() as identity, request_id=request_id):
+            return authorized(case, identity, request_id)
         case _:
             put = {"assigned_at": case.now.isoformat()}
             return PutOff(due_at=case.now + AFTER_ASSIGNING, reason=NOT_ASSIGNED, put=put, drop=ANSWERED)
@@ -134,8 +135,8 @@ def confirm_own(case: Case) -> Ending:
     if not case.is_awaited:
         return Cancelled(reason=NO_LONGER_ASKED)
     match identity_of(case, OWN_ACCOUNT) if case.handle else identity_with_post(case):
-        case Answered(value=Identity(), request_id=request_id):
-            return authorized(case, request_id)
+        case Answered(value=Identity() as identity, request_id=request_id):
+            return authorized(case, identity, request_id)
         case Answered():
             asked_at = datetime.fromisoformat(case.debt.payload["asked_at"])
             due_at, is_quiet = case.now + pause_after(case.now - asked_at), case.debt.last_error == NOT_LINKED
@@ -190,11 +191,13 @@ def is_called(name: str | None, handle: str | None) -> bool:
     return bool(name) and bool(handle) and str(name).removeprefix("@").casefold() == str(handle).casefold()
 
 
-def authorized(case: Case, request_id: str) -> Done:
+def authorized(case: Case, identity: Identity, request_id: str) -> Done:
     """The news: access without an end."""
     event = CodeGranted(at=case.now, starts_at=case.now, expires_at=None)
     mark = event_id("granted", case.key, case.debt.payload.get("asked_at"))
-    return Done(letters=(letter(case.key, event, event_id=mark, request_id=request_id),), request_id=request_id)
+    news = letter(case.key, event, event_id=mark, request_id=request_id)
+    seen = of_account(case.key, identity, at=case.now) if case.handle else None
+    return Done(letters=(news,), sighting=seen, request_id=request_id)
 
 
 def failed(answer: Refused) -> Failed:

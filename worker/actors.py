@@ -25,7 +25,7 @@ from infra.tiktok.client import Tiktok
 from infra.vault import Vault
 from worker.drain import drain
 from worker.effects import perform
-from worker.looking import look
+from worker.looking import TIME_LIMIT, look
 from worker.pacing import Pacing
 from worker.pay import pay
 
@@ -55,7 +55,10 @@ def declare(
     actor(actor_name=CALL, queue_name=TIKTOK_QUEUE)(
         calling(engine, clock, tiktok, vault, posts_of(settings), nudges, measures)
     )
-    actor(actor_name=LOOK, queue_name=TIKTOK_QUEUE)(looking(engine, clock, tiktok, vault, nudges, measures))
+    words = settings.withdrawn_words
+    actor(actor_name=LOOK, queue_name=TIKTOK_QUEUE, time_limit=round(TIME_LIMIT.total_seconds() * 1000))(
+        looking(engine, clock, tiktok, vault, nudges, measures, words)
+    )
     actor(actor_name=PAY, queue_name=OUTBOX_QUEUE)(paying(engine, clock, mail, settings.mail_from, nudges, measures))
 
 
@@ -149,7 +152,13 @@ def calling(
 
 
 def looking(
-    engine: Engine, clock: Clock, tiktok: Tiktok | None, vault: Vault, nudges: Nudges, metrics: Metrics
+    engine: Engine,
+    clock: Clock,
+    tiktok: Tiktok | None,
+    vault: Vault,
+    nudges: Nudges,
+    metrics: Metrics,
+    withdrawn_words: frozenset[str],
 ) -> Callable[[], None]:
     """Looks at the advertisers that are due. One look at a time in a process: the threads are there for the mailboxes."""
     turn = threading.Lock()
@@ -160,7 +169,7 @@ def looking(
             return
         try:
             with postponed(LOOK):
-                looked = look(engine, clock, tiktok, vault)
+                looked = look(engine, clock, tiktok, vault, withdrawn_words=withdrawn_words)
         finally:
             turn.release()
         metrics.looked(advertisers=looked.advertisers, calls=looked.calls, letters=looked.letters)

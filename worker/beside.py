@@ -21,6 +21,10 @@ from infra.outbox import ACCOUNT_ACCESS, OWN_CONFIRM
 from infra.owed import CallOwed, UnbindOwed, check_of
 
 SUBMITTED, HINT = "code.submitted", "tiktok."
+# Ad group and ad reviews, videos of TikTok One (9 is its former self), and a creator who took the app's access away.
+CONCERNING = frozenset(
+    ("subscription.2", "subscription.3", "subscription.9", "subscription.10", "authorization.removed")
+)
 OWN_SYMBOLS = frozenset(row.symbol for row in OUR_ROWS)
 CALLS = {Route.ACCOUNT: ACCOUNT_ACCESS, Route.OWN: OWN_CONFIRM}
 
@@ -39,6 +43,16 @@ NOTHING_BESIDE = Beside()
 def is_hint(mail: Mail) -> bool:
     """Whether it is one of TikTok's own webhooks: about no authorization, and only a reason to look."""
     return mail.type.startswith(HINT)
+
+
+def may_concern(mail: Mail) -> bool:
+    """Whether a hint may be about what an authorization hangs on: ads, ad groups, TikTok One, a suspension, a lost link."""
+    what = mail.type.removeprefix(HINT)
+    if what in CONCERNING:
+        return True
+    # A suspension comes flat, without an entry; the number that it has is published nowhere.
+    whole = msgspec.json.decode(mail.data)
+    return what.startswith("subscription.") and isinstance(whole, dict) and {"advertiser_id", "status"} <= whole.keys()
 
 
 def checks_of(mails: Iterable[Mail]) -> list[str]:

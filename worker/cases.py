@@ -15,6 +15,7 @@ from domain.authorization import Authorization, State
 from domain.eligibility import PostPolicy
 from domain.refusal_table import NOT_CONNECTED
 from domain.refusals import Refusal, Who, sentence_of
+from domain.sightings import Sighting
 from infra import advertisers, authorizations, outbox
 from infra.advertisers import Connected
 from infra.clock import Clock
@@ -46,9 +47,10 @@ CONNECTION_SYMBOLS = frozenset(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Done:
-    """Settled, with the news that it brought."""
+    """Settled, with the news that it brought, and what TikTok showed with it: it counts as seen."""
 
     letters: Sequence[Letter] = ()
+    sighting: Sighting | None = None
     request_id: str | None = None
 
 
@@ -220,8 +222,18 @@ def tried_again(case: Case, answer: Refused, *, given_up: Callable[[Refused], En
 
 
 def put_off(case: Case, answer: Later) -> PutOff:
-    """Nothing happened; the same again, when TikTok may be asked again."""
-    return PutOff(due_at=case.now + answer.after, reason=answer.reason, is_limit=True, request_id=answer.request_id)
+    """Nothing happened; the same again, when TikTok may be asked again: after trouble less and less often."""
+    if not answer.is_trouble:
+        return PutOff(due_at=case.now + answer.after, reason=answer.reason, is_limit=True, request_id=answer.request_id)
+    tries = int(case.debt.payload.get("tries", 0))
+    span = max(answer.after, TRIES[min(tries, len(TRIES) - 1)])
+    return PutOff(
+        due_at=case.now + span,
+        reason=answer.reason,
+        put={"tries": tries + 1},
+        is_limit=True,
+        request_id=answer.request_id,
+    )
 
 
 def lost(case: Case, answer: Lost, *, after: timedelta) -> PutOff:

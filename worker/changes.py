@@ -34,6 +34,7 @@ class Changes:
     calls: list[CallOwed] = field(default_factory=list)
     unbinds: list[UnbindOwed] = field(default_factory=list)
     looks: set[str] = field(default_factory=set)
+    looks_at_all: set[str] = field(default_factory=set)
     beside: Beside = NOTHING_BESIDE
 
 

@@ -15,6 +15,7 @@ from domain.facts import was_taken_back
 from domain.posts import Post
 from domain.refusal_table import CODE_NOT_STARTED, NOT_CONFIRMED, WRONG_POST
 from domain.refusals import Refusal, sentence_of
+from domain.sightings import of_post
 from domain.spark_code import STRICT
 from infra.inbox import Letter
 from infra.letters import event_id, letter
@@ -38,6 +39,7 @@ from worker.cases import (
 BINDING = "binding"
 STEP = ("step", "readings", "is_taken")
 ALREADY = "already_authorized"
+NOT_SEEN = "TikTok's answer was lost, and its list does not show the post so far; it is read again"
 
 # The wait before each reading of the list while nobody knows whether the post was bound.
 #                            in all   why
@@ -75,7 +77,7 @@ def look_first(case: Case, code: str) -> Ending:
 def judged(case: Case, code: str, post: Post) -> Ending:
     """The right post, a window that is open, and a post that can be an ad: each no has its own words."""
     if post.item_id != case.subject:
-        of = f" of @{post.creator}" if post.creator else ""
+        of = f" of {post.creator}" if post.creator else ""
         return told(case, WRONG_POST, said=f"It is the code of the post {post.item_id}{of}.")
     if post.starts_at is not None and post.starts_at > case.now:
         return PutOff(due_at=post.starts_at, reason=sentence_of(CODE_NOT_STARTED))
@@ -152,7 +154,8 @@ def not_shown(case: Case, post: Post | None, request_id: str) -> Ending:
     readings, rounds = (int(case.debt.payload.get(name, 0)) for name in ("readings", "rounds"))
     if readings + 1 < len(READINGS):
         due_at = case.now + READINGS[readings + 1]
-        return PutOff(due_at=due_at, reason=sentence_of(NOT_CONFIRMED), put={"readings": readings + 1}, is_quiet=True)
+        reason = sentence_of(NOT_CONFIRMED) if case.debt.payload.get("is_taken") else NOT_SEEN
+        return PutOff(due_at=due_at, reason=reason, put={"readings": readings + 1}, is_quiet=True)
     if case.debt.payload.get("is_taken") and post is not None and is_in_force(case, post):
         return granted(case, post, request_id)
     if rounds >= len(TRIES):
@@ -193,8 +196,10 @@ def granted(case: Case, post: Post, request_id: str) -> Done:
     starts_at = post.starts_at or case.now
     if case.known is not None and was_taken_back(case.known, starts_at):
         starts_at = case.now
-    event = CodeGranted(at=case.now, starts_at=starts_at, expires_at=post.ends_at, code=code_of(case, post))
-    return Done(letters=(_letter(case, event, request_id),), request_id=request_id)
+    code = code_of(case, post)
+    event = CodeGranted(at=case.now, starts_at=starts_at, expires_at=post.ends_at, code=code)
+    seen = of_post(case.key, post, at=case.now, code=code)
+    return Done(letters=(_letter(case, event, request_id),), sighting=seen, request_id=request_id)
 
 
 def code_of(case: Case, post: Post) -> Code:

@@ -8,7 +8,7 @@ import traceback
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any
 
@@ -31,6 +31,8 @@ log = structlog.get_logger()
 BATCH = 500
 # A drain gives its thread back after this many batches, so that a long backlog cannot delay a shutdown.
 MOST_BATCHES = 20
+# A hint that names nobody calls for a look at everybody: for one look in this span, however many hints come.
+UNNAMED_HINTS_APART = timedelta(minutes=15)
 seq_of = attrgetter("seq")
 
 
@@ -143,6 +145,8 @@ def write(connection: psycopg.Connection[Any], changes: Changes, *, now: datetim
     owed.owe_unbinds(connection, changes.unbinds, now=now)
     if changes.looks:
         advertisers.look_soon(connection, sorted(changes.looks), now=now)
+    if changes.looks_at_all:
+        advertisers.look_soon(connection, sorted(changes.looks_at_all), now=now, apart=UNNAMED_HINTS_APART)
     if changes.asks:
         # Who is asked may extend at any time; until the next look the pace was that of before the ask.
         asked = {ask.key.partition("/")[0] for ask in changes.asks}
@@ -171,7 +175,7 @@ def note(drained: Drained, changes: Changes) -> None:
     drained.outcomes.update(str(handled.outcome) for handled in changes.handled)
     drained.owes = drained.owes or bool(changes.asks)
     drained.owes_calls = drained.owes_calls or bool(changes.checks or changes.calls or changes.unbinds)
-    drained.looks = drained.looks or bool(changes.looks)
+    drained.looks = drained.looks or bool(changes.looks or changes.looks_at_all)
 
 
 def report(mailbox: int, drained: Drained) -> None:

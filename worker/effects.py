@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy import Engine
 
 from domain.eligibility import PostPolicy
-from infra import advertisers, inbox, outbox, owed
+from infra import advertisers, inbox, outbox, owed, sightings
 from infra.clock import Clock
 from infra.database import OUTAGES, hot
 from infra.inbox import Letter, mailbox_of
@@ -193,10 +193,16 @@ def _settle(desk: Desk, debt: Debt, ending: Ending) -> str:
             raise Overtaken
         if letters := letters_of(ending):
             inbox.accept(connection, letters, now=now)
+        if isinstance(ending, Done) and ending.sighting is not None:
+            sightings.save(connection, [ending.sighting])
     return word
 
 
 def _write(connection: psycopg.Connection[Any], debt: Debt, ending: Ending, now: datetime) -> str | None:
+    if isinstance(ending, Done | Failed | Cancelled):
+        # The call was made, or is owed no more: what had stood in its way does not.
+        cleared = [advertisers.CALLS]
+        advertisers.note_troubles(connection, debt.key.partition("/")[0], {}, cleared=cleared)
     match ending:
         case Done():
             return "done" if outbox.done(connection, debt, now=now) else None

@@ -27,6 +27,7 @@ from worker.beside import (
     advertisers_in,
     is_hint,
     may_be_unbound,
+    may_concern,
     unbinding_of,
 )
 from worker.changes import Changes, finish
@@ -143,10 +144,10 @@ def unbind(changes: Changes, mail: Mail, now: datetime) -> str:
 
 
 def hinted(changes: Changes, mail: Mail) -> str:
-    """TikTok's own webhook: the advertisers that it names are looked at, or all where it names none."""
+    """TikTok's own webhook: if it may concern authorizations, those that it names are looked at, or all where it names none."""
     named = advertisers_in(mail.data)
-    looks = named & changes.beside.connected if named else changes.beside.connected
-    changes.looks |= looks
+    looks = (named or changes.beside.connected) & changes.beside.connected if may_concern(mail) else frozenset()
+    (changes.looks if named else changes.looks_at_all).update(looks)
     return finish(changes, mail, Outcome.STAYED, Reason.LOOK_CALLED_FOR if looks else Reason.NOTHING_TO_LOOK_AT)
 
 

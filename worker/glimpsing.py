@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -30,10 +31,13 @@ class Glimpse:
 
 
 NOT_CONNECTED = "the advertiser is not connected: see `everspark advertiser connect`"
+NOT_UNDERSTOOD = "it shows {}, which is not known here, and nothing was changed"
 NO_ID = "posts are looked for by TikTok's ids of 19 digits"
 
 
-def look_at(engine: Engine, clock: Clock, tiktok: Tiktok, vault: Vault, key: str) -> Glimpse:
+def look_at(
+    engine: Engine, clock: Clock, tiktok: Tiktok, vault: Vault, key: str, *, withdrawn_words: Collection[str] = ()
+) -> Glimpse:
     """Looks at one authorization alone, with a call or two; its ads are not read. The time of the sighting is kept."""
     advertiser_id, _, subject = key.partition("/")
     at = clock.now()
@@ -42,7 +46,14 @@ def look_at(engine: Engine, clock: Clock, tiktok: Tiktok, vault: Vault, key: str
     if connected is None:
         return Glimpse(key=key, at=at, trouble=NOT_CONNECTED)
     reading = Reading(advertiser=tiktok.advertiser(advertiser_id, connected.token), bc_id=connected.bc_id)
-    comparison = Comparison(engine=engine, vault=vault, advertiser_id=advertiser_id, at=at, is_targeted=True)
+    comparison = Comparison(
+        engine=engine,
+        vault=vault,
+        advertiser_id=advertiser_id,
+        at=at,
+        is_targeted=True,
+        withdrawn_words=withdrawn_words,
+    )
     try:
         if subject.startswith("@"):
             comparison.meet_accounts(reading)
@@ -53,6 +64,8 @@ def look_at(engine: Engine, clock: Clock, tiktok: Tiktok, vault: Vault, key: str
         return Glimpse(key=key, at=at, trouble=str(unanswered))
     except ValueError:
         return Glimpse(key=key, at=at, trouble=NO_ID)
+    if (doubt := comparison.doubts.get(key)) is not None:
+        return Glimpse(key=key, at=at, is_there=True, trouble=NOT_UNDERSTOOD.format(doubt))
     letters = [letter_of(difference, event) for difference in compared.differences for event in difference.events]
     return Glimpse(
         key=key,

@@ -7,7 +7,8 @@ behind but the time of the confirmation.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -25,17 +26,27 @@ from infra.tiktok.answers import Later, Lost, Refused
 from infra.tiktok.client import Tiktok
 from infra.turns import Turn
 from infra.vault import UnsealError, Vault
-from worker.comparing import Compared, Comparison, Difference, letter_of
+from worker.comparing import BATCH, Compared, Comparison, Difference, letter_of
 from worker.reading import Reading, UnansweredError
 from worker.spending import spend
+from worker.unanswered import (
+    AFTER_REFUSAL,
+    PARTS,
+    interrupted,
+    is_general,
+    is_told,
+    note,
+    put_off,
+    rest_of,
+    sentence_for,
+    unread_of,
+)
 
-# One call of `look` gives its thread back after this long; dramatiq's time limit for an actor is ten minutes.
+# One call of `look` begins no other advertiser after this long.
 LONGEST = timedelta(minutes=2)
-# A refused token stays refused until a person connects the advertiser again, and that looks at once.
-AFTER_REFUSAL = timedelta(hours=6)
-AFTER_TROUBLE = timedelta(minutes=10)
+# What one advertiser may take: 5,000 posts a minute at best, and TikTok is not always at its best.
+TIME_LIMIT = timedelta(hours=6)
 AFTER_NEWS = timedelta(minutes=15)
-BATCH = 500
 # Each costs a call. A list that suddenly lacks more is TikTok's trouble rather than so many removals: the next look sees.
 MOST_LOOKED_FOR = 20
 UNREADABLE_TOKEN = "the token does not open with this EVERSPARK_SECRET_KEY: connect the advertiser again"  # noqa: S105
@@ -68,30 +79,45 @@ def look(
     *,
     only: str | None = None,
     is_stopping: Callable[[], bool] = never,
+    withdrawn_words: Collection[str] = (),
 ) -> Looked:
-    """Looks at one advertiser after another, of those due by now, or until LONGEST is over. Several may look at once."""
+    """Looks at one advertiser after another, of those due by now, or until LONGEST is over. Several may look at once.
+
+    `withdrawn_words` of TikTok's mean that an authorization was taken back, beside those that are known to.
+    """
     began, due_at, looked = time.monotonic(), clock.now(), Looked()
     while not is_stopping():
         with hot(engine) as connection:
             turn = turns.claim(connection, now=clock.now(), due_at=due_at, only=only)
         if turn is None:
             return looked
-        take_turn(engine, clock, tiktok, vault, turn, looked)
+        take_turn(engine, clock, tiktok, vault, turn, looked, withdrawn_words)
         if time.monotonic() - began > LONGEST.total_seconds():
             break
     looked.more = True
     return looked
 
 
-def take_turn(engine: Engine, clock: Clock, tiktok: Tiktok, vault: Vault, turn: Turn, looked: Looked) -> None:
+def take_turn(
+    engine: Engine,
+    clock: Clock,
+    tiktok: Tiktok,
+    vault: Vault,
+    turn: Turn,
+    looked: Looked,
+    withdrawn_words: Collection[str] = (),
+) -> None:
     """One advertiser: its posts and ads, its KPIs, or both."""
     try:
         advertiser = tiktok.advertiser(turn.advertiser_id, turns.opened(turn, vault))
     except UnsealError:
         put_off(engine, clock, turn, AFTER_REFUSAL, trouble=UNREADABLE_TOKEN)
+        with hot(engine) as connection:
+            turns.release(connection, turn)
         return
-    look_round = Round(engine=engine, clock=clock, vault=vault, turn=turn)
-    reading = Reading(advertiser=advertiser, bc_id=turn.bc_id)
+    hold = Hold(engine=engine, clock=clock, turn=turn, until=turn.until)
+    look_round = Round(engine=engine, clock=clock, vault=vault, turn=turn, withdrawn_words=withdrawn_words)
+    reading = Reading(advertiser=advertiser, bc_id=turn.bc_id, beat=hold.beat)
     left = turn
     try:
         if turn.wants_look:
@@ -104,13 +130,14 @@ def take_turn(engine: Engine, clock: Clock, tiktok: Tiktok, vault: Vault, turn: 
                 turns.spent(connection, turn, spent_at=None, next_at=soon)
         elif turn.wants_kpis:
             looked.kpis += spend(engine, clock, reading, turn)
-        with hot(engine) as connection:
-            advertisers.note_trouble(connection, turn.advertiser_id, None)
+            note(engine, turn, {}, cleared=[advertisers.FIGURES])
     except UnansweredError as unanswered:
         interrupted(engine, clock, left, unanswered.answer)
+    except OvertakenError:
+        log.info("look_overtaken", advertiser_id=turn.advertiser_id)
     finally:
         with hot(engine) as connection:
-            turns.release(connection, turn)
+            turns.release(connection, turn, held_until=hold.until)
     looked.advertisers += 1
     looked.calls += reading.calls
     looked.letters += look_round.letters
@@ -124,29 +151,78 @@ def take_turn(engine: Engine, clock: Clock, tiktok: Tiktok, vault: Vault, turn: 
     )
 
 
+class OvertakenError(Exception):
+    """Another looker has taken the advertiser over: this one was taken for lost."""
+
+
+@dataclass(slots=True)
+class Hold:
+    """The claim on an advertiser, prolonged as long as TikTok answers: a long look is not begun anew beside itself."""
+
+    engine: Engine
+    clock: Clock
+    turn: Turn
+    until: datetime
+
+    def beat(self) -> None:
+        """Prolongs the claim once half of it is over. Raises OvertakenError where it is another's by now."""
+        until = self.clock.now() + turns.LOOK_IS_LOST_AFTER
+        if until - self.until < turns.LOOK_IS_LOST_AFTER / 2:
+            return
+        with hot(self.engine) as connection:
+            if not turns.prolong(connection, self.turn, held_until=self.until, until=until):
+                raise OvertakenError
+        self.until = until
+
+
 @dataclass(slots=True)
 class Round:
-    """The look at one advertiser. Each page is compared as it comes, so that an interrupted look has not been in vain."""
+    """The look at one advertiser. Each page is compared as it comes, so that an interrupted look has not been in vain.
+
+    `failed` are the parts that TikTok did not tell; what they would have said is left as it is.
+    """
 
     engine: Engine
     clock: Clock
     vault: Vault
     turn: Turn
+    withdrawn_words: Collection[str] = ()
     letters: int = 0
     mailboxes: set[int] = field(default_factory=set)
     is_complete: bool = False
+    failed: dict[str, Refused | Later | Lost] = field(default_factory=dict)
 
     def look(self, reading: Reading) -> None:
         """Accounts and ads first, since they say what uses a post; then the posts; then what was not among them."""
         at = self.clock.now()
-        comparison = Comparison(engine=self.engine, vault=self.vault, advertiser_id=self.turn.advertiser_id, at=at)
-        comparison.meet_accounts(reading)
-        comparison.meet_ads(reading.ads())
+        comparison = Comparison(
+            engine=self.engine,
+            vault=self.vault,
+            advertiser_id=self.turn.advertiser_id,
+            at=at,
+            withdrawn_words=self.withdrawn_words,
+        )
+        with self.part(advertisers.ACCOUNTS):
+            comparison.meet_accounts(reading)
+        with self.part(advertisers.ADS):
+            comparison.meet_ads(reading)
         self.tell(reading, comparison.accounts())
-        for posts in reading.posts():
-            self.tell(reading, comparison.posts(posts))
+        for page in reading.posts():
+            self.tell(reading, comparison.posts(page))
+        for compared in comparison.deferred():
+            self.tell(reading, compared)
         is_all = self.tell_unmet(reading, comparison)
-        self.finish(at, is_all=is_all)
+        self.finish(at, comparison, is_all=is_all)
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """A part of the look without which the rest is worth reading all the same."""
+        try:
+            yield
+        except UnansweredError as unanswered:
+            if is_general(unanswered.answer):
+                raise
+            self.failed[name] = unanswered.answer
 
     def tell_unmet(self, reading: Reading, comparison: Comparison) -> bool:
         """What was not met. A post that TikTok had shown is looked for once more: the list may move between two pages."""
@@ -159,21 +235,50 @@ class Round:
 
     def tell(self, reading: Reading, compared: Compared) -> None:
         """Writes what was found and what was seen, in one transaction."""
-        letters = [letter_of(difference, event) for difference, event in with_flights(reading, compared.differences)]
+        letters = [
+            letter_of(difference, event) for difference, event in self.with_flights(reading, compared.differences)
+        ]
         self.letters += write(self.engine, letters, compared.news, now=self.clock.now())
         # Also those that an earlier look wrote and nobody has applied yet.
         self.mailboxes |= {inbox.mailbox_of(letter.key) for letter in letters}
 
-    def finish(self, at: datetime, *, is_all: bool) -> None:
-        """The confirmation of all that was seen, and when to look again."""
+    def with_flights(
+        self, reading: Reading, differences: Sequence[Difference]
+    ) -> list[tuple[Difference, LifecycleEvent]]:
+        """The events, those of started ads with the end of their flight: the ad groups are read for these alone.
+
+        Where they cannot be read, the starts are left to the next look: a flight without an end would be renewed for ever.
+        """
+        told = [(difference, event) for difference in differences for event in difference.events]
+        groups = groups_of_started(differences)
+        ends: dict[str, datetime | None] = {}
+        if groups and advertisers.FLIGHTS not in self.failed:
+            with self.part(advertisers.FLIGHTS):
+                ends = reading.flight_ends(list(groups.values()))
+        if advertisers.FLIGHTS in self.failed:
+            told = [(difference, event) for difference, event in told if not isinstance(event, AdStarted)]
+        return [(difference, flown(event, ends, groups)) for difference, event in told]
+
+    def finish(self, at: datetime, comparison: Comparison, *, is_all: bool) -> None:
+        """The confirmation of all that was seen, what TikTok did not tell, and when to look again."""
+        turn, failed_looks = self.turn, self.turn.failed_looks + 1 if self.failed else 0
         with hot(self.engine) as connection:
-            glances = turns.glances(connection, self.turn.advertiser_id, now=at)
-            soonest = next_look(glances, advertiser_id=self.turn.advertiser_id, looked_at=at).at
+            glances = turns.glances(connection, turn.advertiser_id, now=at)
+            soonest = next_look(glances, advertiser_id=turn.advertiser_id, looked_at=at).at
             # What was just found is not applied yet, and may press more than what was known.
             soonest = min(soonest, at + AFTER_NEWS) if self.letters else soonest
+            if any(isinstance(answer, Later) for answer in self.failed.values()):
+                soonest = min(soonest, at + rest_of(turn))
             next_at = soonest if is_all else at + turns.MINIMUM_GAP
-            turns.looked(connection, self.turn, looked_at=at if is_all else None, next_at=next_at)
-        self.is_complete = is_all
+            if is_all:
+                keys = sorted(comparison.left_out)
+                sightings.leave_out(connection, turn.advertiser_id, keys, at=at, before=turn.looked_at)
+            looked_at = at if is_all else None
+            turns.looked(connection, turn, looked_at=looked_at, next_at=next_at, failed_looks=failed_looks)
+        noted = {part: sentence_for(part, answer) for part, answer in self.failed.items() if is_told(answer, turn)}
+        noted |= unread_of(comparison)
+        note(self.engine, turn, noted, cleared=PARTS - self.failed.keys() - noted.keys())
+        self.is_complete = is_all and not self.failed
 
 
 def write(engine: Engine, letters: Sequence[Letter], news: Sequence[Sighting], *, now: datetime) -> int:
@@ -186,18 +291,12 @@ def write(engine: Engine, letters: Sequence[Letter], news: Sequence[Sighting], *
     return sum(receipt.is_new for receipt in receipts)
 
 
-def with_flights(reading: Reading, differences: Sequence[Difference]) -> list[tuple[Difference, LifecycleEvent]]:
-    """The events, those of started ads with the end of their flight: the ad groups are read for these alone."""
-    told = [(difference, event) for difference in differences for event in difference.events]
-    started = {event.ad.ad_id for _, event in told if isinstance(event, AdStarted)}
-    groups = {
-        ad.ad_id: ad.adgroup_id
-        for difference in differences
-        for ad in difference.ads
-        if ad.ad_id in started and ad.adgroup_id
-    }
-    ends = reading.flight_ends(list(groups.values())) if groups else {}
-    return [(difference, flown(event, ends, groups)) for difference, event in told]
+def groups_of_started(differences: Sequence[Difference]) -> dict[str, str]:
+    """The ad groups of the ads that were found to have started, by ad."""
+    events = [event for difference in differences for event in difference.events]
+    started = {event.ad.ad_id for event in events if isinstance(event, AdStarted)}
+    ads = [ad for difference in differences for ad in difference.ads]
+    return {ad.ad_id: ad.adgroup_id for ad in ads if ad.ad_id in started and ad.adgroup_id}
 
 
 def flown(event: LifecycleEvent, ends: dict[str, datetime | None], groups: dict[str, str]) -> LifecycleEvent:
@@ -205,31 +304,3 @@ def flown(event: LifecycleEvent, ends: dict[str, datetime | None], groups: dict[
     if not isinstance(event, AdStarted):
         return event
     return replace(event, ad=replace(event.ad, flight_end=ends.get(groups.get(event.ad.ad_id, ""))))
-
-
-def interrupted(engine: Engine, clock: Clock, turn: Turn, answer: Refused | Later | Lost) -> None:
-    """TikTok did not answer to the end: when to try again, and what to tell people."""
-    match answer:
-        case Refused():
-            put_off(engine, clock, turn, AFTER_REFUSAL, trouble=f"{answer.refusal.cause} {answer.refusal.remedy}")
-        case Later():
-            put_off(engine, clock, turn, max(answer.after, turns.MINIMUM_GAP), trouble=None)
-            log.info("look_postponed", advertiser_id=turn.advertiser_id, reason=answer.reason)
-        case Lost():
-            put_off(engine, clock, turn, AFTER_TROUBLE, trouble=None)
-            log.info("look_postponed", advertiser_id=turn.advertiser_id, reason=answer.reason)
-
-
-def put_off(engine: Engine, clock: Clock, turn: Turn, span: timedelta, *, trouble: str | None) -> None:
-    """Tries again after `span`. A trouble is told once, however often it is met."""
-    again_at, is_news = clock.now() + span, False
-    with hot(engine) as connection:
-        if turn.wants_look:
-            turns.looked(connection, turn, looked_at=None, next_at=again_at)
-        if turn.wants_kpis:
-            turns.spent(connection, turn, spent_at=None, next_at=again_at)
-        if trouble is not None:
-            is_news = advertisers.note_trouble(connection, turn.advertiser_id, trouble)
-        turns.release(connection, turn)
-    if is_news:
-        log.warning("advertiser_in_trouble", advertiser_id=turn.advertiser_id, reason=trouble)

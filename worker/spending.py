@@ -47,6 +47,6 @@ def read(reading: Reading, start: date, end: date) -> list[AdDay]:
     for number in count(1):
         page = reading.value(reading.advertiser.report(start=start, end=end, page=number))
         days += page.items
-        if page.is_last or not page.items:
+        if page.is_last:
             break
     return days

@@ -34,11 +34,15 @@ class Refused:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Later:
-    """Nothing happened; ask again `after` this span: a bucket is empty, TikTok is busy or away, or a read failed."""
+    """Nothing happened; ask again `after` this span: a bucket is empty, TikTok is busy or away, or a read failed.
+
+    `is_trouble`: no limit of anybody's, but no answer, or one that cannot be read; it may be the same for ever.
+    """
 
     after: timedelta
     reason: str
     request_id: str | None = None
+    is_trouble: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,17 +58,28 @@ Answer: TypeAlias = Answered[T] | Refused | Later | Lost
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Page(Generic[T]):
-    """One page of a list; `page` counts from 1, `pages` and `total` are what TikTok says of the whole list."""
+    """One page of a list; `page` counts from 1, `pages` and `total` are what TikTok says of the whole list.
+
+    Both are 0 where TikTok does not say: then a full page, of `size` rows, is not the last one. `unread` are the ids of
+    rows that could not be read, None for one without an id; they are no items.
+    """
 
     items: tuple[T, ...]
     page: int
     pages: int
     total: int
+    size: int = 1
+    unread: tuple[str | None, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """How many rows came, read or not."""
+        return len(self.items) + len(self.unread)
 
     @property
     def is_last(self) -> bool:
         """Whether nothing follows."""
-        return self.page >= self.pages
+        return not self.rows or (self.page >= self.pages if self.pages else self.rows < self.size)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -228,7 +228,7 @@ class Api:
     def _troubled(self, call: Call, trouble: Trouble) -> Later | Lost:
         if call.is_write and trouble.was_sent:
             return Lost(reason=trouble.reason, request_id=trouble.request_id)
-        return Later(after=AFTER_TROUBLE, reason=trouble.reason, request_id=trouble.request_id)
+        return Later(after=AFTER_TROUBLE, reason=trouble.reason, request_id=trouble.request_id, is_trouble=True)
 
     def _say(self, call: Call, answer: Answer[Any], *, code: int | None, milliseconds: int) -> None:
         """One line a call. TikTok's code is not named `code`: that name is hidden in all lines, for Spark codes."""

@@ -16,6 +16,7 @@ __all__ = ["Account", "Advertiser", "BusinessCenter", "CodeStatus", "Connection"
 T = TypeVar("T")
 
 MOST_POSTS, MOST_IDENTITIES, MOST_ACCOUNTS, MOST_ROWS, MOST_AD_GROUPS, MOST_DAYS = 50, 100, 50, 1000, 100, 30
+MOST_ADS_BY_ID = 100
 AD_FIELDS = (
     "ad_id",
     "adgroup_id",
@@ -59,7 +60,10 @@ class Tiktok:
 
 
 class Advertiser:
-    """Calls for one ad account with its own token."""
+    """Calls for one ad account with its own token.
+
+    `is_lenient`: rows that cannot be read are left out of a page and named by it; without it the whole answer is trouble.
+    """
 
     def __init__(self, api: Api, advertiser_id: str, token: str) -> None:
         self._api, self._id, self._token = api, advertiser_id, token
@@ -73,20 +77,30 @@ class Advertiser:
         given = {"auth_code": code, "original_post_auth_code": original_code}
         return self._post("tt_video/authorize", given, hidden=[code, original_code])
 
-    def posts(self, *, page: int = 1, page_size: int = MOST_POSTS, keyword: str | None = None) -> Answer[Page[Post]]:
+    def posts(
+        self, *, page: int = 1, page_size: int = MOST_POSTS, keyword: str | None = None, is_lenient: bool = False
+    ) -> Answer[Page[Post]]:
         """The bound posts, expired ones included; `keyword` is a caption's text or an item_id of 19 digits and more."""
-        return self._get("tt_video/list", wire.posts, {**paged(page, page_size, MOST_POSTS), "keyword": keyword})
+        given = {**paged(page, page_size, MOST_POSTS), "keyword": keyword}
+        return self._list("tt_video/list", wire.leniently(wire.posts) if is_lenient else wire.posts, given)
 
     def unbind(self, item_id: str) -> Answer[None]:
         """Takes the post off the list: meant for what expired or was revoked."""
         return self._post("tt_video/unbind", {"item_id": item_id})
 
     def identities(
-        self, identity_type: str, *, bc_id: str | None = None, page: int = 1, page_size: int = MOST_IDENTITIES
+        self,
+        identity_type: str,
+        *,
+        bc_id: str | None = None,
+        page: int = 1,
+        page_size: int = MOST_IDENTITIES,
+        is_lenient: bool = False,
     ) -> Answer[Page[Identity]]:
         """The identities of one type; account access (BC_AUTH_TT) needs the Business Center's id."""
         given = {"identity_type": identity_type, "identity_authorized_bc_id": bc_id}
-        return self._get("identity/get", wire.identities, {**given, **paged(page, page_size, MOST_IDENTITIES)})
+        read = wire.leniently(wire.identities) if is_lenient else wire.identities
+        return self._list("identity/get", read, {**given, **paged(page, page_size, MOST_IDENTITIES)})
 
     def identity_video(
         self, identity_id: str, identity_type: str, item_id: str, bc_id: str | None = None
@@ -97,9 +111,18 @@ class Advertiser:
         parse = wire.identity_post(identity_id=identity_id, identity_type=identity_type)
         return self._get("identity/video/info", parse, given)
 
-    def ads(self, *, page: int = 1, page_size: int = MOST_ROWS) -> Answer[Page[AdSeen]]:
+    def ads(self, *, page: int = 1, page_size: int = MOST_ROWS, is_lenient: bool = False) -> Answer[Page[AdSeen]]:
         """All ads that are not deleted: the statuses that matter here cannot be filtered for."""
-        return self._get("ad/get", wire.ads, {"fields": AD_FIELDS, **paged(page, page_size, MOST_ROWS)})
+        given = {"fields": AD_FIELDS, **paged(page, page_size, MOST_ROWS)}
+        return self._list("ad/get", wire.leniently(wire.ads) if is_lenient else wire.ads, given)
+
+    def ads_by_id(self, ids: Sequence[str], *, is_lenient: bool = False) -> Answer[Page[AdSeen]]:
+        """Up to 100 ads, deleted ones too."""
+        if not 1 <= len(ids) <= MOST_ADS_BY_ID:
+            raise ValueError(f"between 1 and {MOST_ADS_BY_ID} ads may be asked for, not {len(ids)}")
+        wanted = {"ad_ids": list(ids), "primary_status": "STATUS_ALL"}
+        given = {"fields": AD_FIELDS, "filtering": wanted, **paged(1, len(ids), MOST_ROWS)}
+        return self._list("ad/get", wire.leniently(wire.ads) if is_lenient else wire.ads, given)
 
     def ad_groups(self, ids: Sequence[str]) -> Answer[list[AdGroup]]:
         """Plans of up to 100 ad groups."""
@@ -121,7 +144,10 @@ class Advertiser:
             "start_date": start.isoformat(),
             "end_date": end.isoformat(),
         }
-        return self._get("report/integrated/get", wire.days, {**given, **paged(page, page_size, MOST_ROWS)})
+        return self._list("report/integrated/get", wire.days, {**given, **paged(page, page_size, MOST_ROWS)})
+
+    def _list(self, path: str, parse: Parse[Page[T]], given: Mapping[str, Any]) -> Answer[Page[T]]:
+        return self._get(path, wire.numbered(parse, page=given["page"], size=given["page_size"]), given)
 
     def _get(self, path: str, parse: Parse[T], given: Mapping[str, Any], hidden: Sequence[str] = ()) -> Answer[T]:
         given = {"advertiser_id": self._id, **given}
@@ -147,7 +173,8 @@ class BusinessCenter:
     def accounts(self, page: int = 1, page_size: int = MOST_ACCOUNTS) -> Answer[Page[Account]]:
         """The TikTok accounts that the Business Center holds."""
         given = {"bc_id": self._id, "asset_type": "TT_ACCOUNT", **paged(page, page_size, MOST_ACCOUNTS)}
-        return self._api.get("bc/asset/get", given, parse=wire.accounts, token=self._token)
+        parse = wire.numbered(wire.accounts, page=page, size=page_size)
+        return self._api.get("bc/asset/get", given, parse=parse, token=self._token)
 
     def assign(self, asset_id: str, advertiser_id: str) -> Answer[None]:
         """Lets an advertiser of this Business Center use the account."""

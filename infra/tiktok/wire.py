@@ -1,12 +1,13 @@
 """TikTok's answers read into values. Whatever may be null, absent, new or a number instead of text is taken.
 
 What cannot be missed (an id, an end that is no date) makes the whole answer unreadable: a row left out would look like
-an authorization that is gone.
+an authorization that is gone. A look alone asks for pages by `leniently`, which name such rows instead.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -43,6 +44,10 @@ T = TypeVar("T")
 
 OPEN_END = "SCHEDULE_FROM_NOW"
 BLOCKS = frozenset(("auth_info", "item_info", "user_info", "video_info"))
+# By what a row is known, the narrowest first.
+IDS = ("item_id", "ad_id", "identity_id")
+# What reading a value of the wrong shape raises.
+UNREADABLE = (msgspec.MsgspecError, ValueError, ArithmeticError)
 
 
 def nothing(_data: msgspec.Raw) -> None:
@@ -54,9 +59,9 @@ def post(data: msgspec.Raw) -> Post:
     return _post_of_blocks(_fields(data))
 
 
-def posts(data: msgspec.Raw) -> Page[Post]:
+def posts(data: msgspec.Raw, is_lenient: bool = False) -> Page[Post]:  # noqa: FBT001, FBT002  read by `leniently`
     """Posts in four blocks each."""
-    return _page(data, _post_of_blocks)
+    return _page(data, _post_of_blocks, is_lenient=is_lenient)
 
 
 def identity_post(*, identity_id: str, identity_type: str) -> Callable[[msgspec.Raw], Post]:
@@ -72,14 +77,14 @@ def identity_post(*, identity_id: str, identity_type: str) -> Callable[[msgspec.
     return parse
 
 
-def identities(data: msgspec.Raw) -> Page[Identity]:
+def identities(data: msgspec.Raw, is_lenient: bool = False) -> Page[Identity]:  # noqa: FBT001, FBT002  as `posts`
     """Identities; the counts of account access are zeros in TikTok's own example."""
-    return _page(data, _identity)
+    return _page(data, _identity, is_lenient=is_lenient)
 
 
-def ads(data: msgspec.Raw) -> Page[AdSeen]:
+def ads(data: msgspec.Raw, is_lenient: bool = False) -> Page[AdSeen]:  # noqa: FBT001, FBT002  as `posts`
     """Ads with the post that each runs."""
-    return _page(data, _ad)
+    return _page(data, _ad, is_lenient=is_lenient)
 
 
 def ad_groups(data: msgspec.Raw) -> list[AdGroup]:
@@ -229,12 +234,44 @@ def _account(fields: Fields) -> Account:
     return Account(asset_id=str(row.asset_id), name=row.asset_name or "", roles=roles)
 
 
-def _page(data: msgspec.Raw, read: Callable[[Fields], T]) -> Page[T]:
+def leniently(read: Callable[[msgspec.Raw, bool], Page[T]]) -> Callable[[msgspec.Raw], Page[T]]:
+    """Reads a page without the rows that cannot be read: those it names."""
+    return lambda data: read(data, True)
+
+
+def numbered(parse: Callable[[msgspec.Raw], Page[T]], *, page: int, size: int) -> Callable[[msgspec.Raw], Page[T]]:
+    """Reads a page that was asked for by number and size: TikTok's own count of pages is zeros at times."""
+    return lambda data: replace(parse(data), page=page, size=size)
+
+
+def _page(data: msgspec.Raw, read: Callable[[Fields], T], *, is_lenient: bool = False) -> Page[T]:
     found = _rows(data)
     given, info = found.rows if found.rows is not None else found.identities, found.page_info or PageInfo()
-    items, number = tuple(read(fields) for fields in given or ()), info.page or 1
+    items, unread = list[T](), list[str | None]()
+    for fields in given or ():
+        try:
+            items.append(read(fields))
+        except UNREADABLE:
+            if not is_lenient:
+                raise
+            unread.append(_any_id(fields))
     pages, total = info.total_page or 0, info.total_number or 0
-    return Page(items=items, page=number, pages=max(pages, number if items else 0), total=max(total, len(items)))
+    is_told = pages > 0 and total >= len(given or ())
+    return Page(
+        items=tuple(items),
+        page=info.page or 1,
+        pages=pages if is_told else 0,
+        total=total if is_told else 0,
+        size=info.page_size or max(len(given or ()), 1),
+        unread=tuple(unread),
+    )
+
+
+def _any_id(fields: Fields) -> str | None:
+    """The id of a row that cannot be read otherwise."""
+    item = fields.get("item_info")
+    found = [each.get(name) for each in (fields, item) if isinstance(each, dict) for name in IDS]
+    return next((str(each) for each in found if isinstance(each, str | int) and each), None)
 
 
 def _rows(data: msgspec.Raw) -> Rows:

@@ -31,6 +31,10 @@ def upgrade() -> None:
         sa.Column("next_kpis_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("spent_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("trouble", sa.Text(), nullable=True),
+        sa.Column("troubles", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
+        sa.Column("tried_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("rests_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("failed_looks", sa.SmallInteger(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("advertiser_id"),
     )
     op.create_index("advertisers_look", "advertisers", ["next_look_at"], postgresql_where=sa.text("token IS NOT NULL"))
@@ -46,6 +50,7 @@ def upgrade() -> None:
         sa.Column("facts", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("missing_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("key"),
     )
     op.create_index("sightings_advertiser", "sightings", ["advertiser_id"])

@@ -97,7 +97,10 @@ def get_ads(world: World, asked: Asked) -> object:
         and (not campaign_ids or ad.campaign.campaign_id in campaign_ids)
         and _is_wanted(world, ad, primary, secondary)
     ]
-    return _page(world, asked, found, ad_shown)
+    page = _page(world, asked, found, ad_shown)
+    if not ids:
+        page["list"] = [ad for ad in page["list"] if ad.get("ad_id") not in world.switches.ads_between_pages]
+    return page
 
 
 def update_ad_group(world: World, asked: Asked) -> object:

@@ -127,6 +127,15 @@ def test_what_lapses_next_is_told_with_its_person_its_money_and_its_why(browser:
     assert "something that needs the authorization runs on after its end" in row
 
 
+def test_on_a_phone_an_event_takes_two_lines(browser: Browser, address: str) -> None:
+    page, _ = opened(browser, address, PHONE, "light")
+
+    heights = page.evaluate("[...document.querySelectorAll('.events tbody tr')].map(row => row.offsetHeight)")
+
+    assert len(heights) == 3
+    assert max(heights) <= 64
+
+
 def test_trouble_at_tiktok_is_told(browser: Browser, address: str) -> None:
     page, _ = opened(browser, address, PHONE, "light")
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from domain.eligibility import ADVICE, WARNINGS, PostPolicy, Remark, figured, judge
+from domain.findings import ACCOUNT_GONE, NOT_YET, WITHDRAWING_PARTS
 from domain.looking import RHYTHMS, Rhythm
-from domain.posts import CAROUSEL, CONDITIONS, VIDEO, Post
+from domain.posts import CAROUSEL, CONDITIONS, STANDINGS, VIDEO, Post
 from domain.refusal_table import CALL_ROWS, CODE_ROWS, OUR_ROWS, UNKNOWN, Refusal, Who
 from domain.refusals import REFUSALS
 
@@ -94,3 +95,17 @@ def in_the_way_of(post: Post) -> tuple[Refusal, ...]:
 
 def test_the_page_on_looking_has_the_paces_of_the_code() -> None:
     assert rows_of("looking.md", "paces") == [row_of_rhythm(row) for row in RHYTHMS]
+
+
+def test_the_page_on_looking_has_the_standings_of_the_code() -> None:
+    assert rows_of("looking.md", "standings") == [
+        f"| `{status}` | {standing} |" for status, standing in STANDINGS.items()
+    ]
+
+
+def test_the_page_on_looking_has_the_words_of_the_code() -> None:
+    text = (DOCS / "looking.md").read_text(encoding="utf-8")
+    listed = text.partition("<!-- words -->\n")[2].partition("\n<!-- end of words -->")[0]
+
+    assert listed == ", ".join(f"`{part}`" for part in WITHDRAWING_PARTS)
+    assert [word for word in (*ACCOUNT_GONE, *NOT_YET) if f"`{word}`" not in text] == []

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,9 +25,9 @@ from domain.events import (
     PostChanged,
     Route,
 )
-from domain.findings import ACCOUNT_REMOVED, NO_LONGER_LISTED, POST_DELETED, WITHDRAWN, findings
+from domain.findings import ACCOUNT_REMOVED, NO_LONGER_LISTED, POST_DELETED, WITHDRAWN, doubt_of, findings
 from domain.lifecycle import State, decide
-from domain.posts import AdSeen, Identity, Post
+from domain.posts import STANDINGS, AdSeen, Identity, Post, Standing
 from domain.sightings import Sighting, of_account, of_post
 from tests.domain import story
 from tests.domain.story import ACCOUNT_KEY, KEY, access_given, ad_started, day, granted, requested
@@ -127,14 +128,80 @@ def test_an_end_that_tiktok_moved_into_the_past_is_a_withdrawal() -> None:
 
 
 def test_a_code_revoked_before_its_end_is_a_withdrawal() -> None:
-    for word in ("REVOKED", "EXPIRED", "SOMETHING_NEW"):
+    for word in ("REVOKED", "EXPIRED", "AUTH_CANCELED", "UNAUTHORIZED"):
         events = found(heard(granted(1, 31)), shows(31, auth_status=word), shows(31, at=9))
 
         assert events == [CodeWithdrawn(at=day(NOW), reason=WITHDRAWN)]
 
 
 def test_a_word_that_means_not_yet_withdraws_nothing() -> None:
-    assert found(heard(granted(1, 31)), shows(31, auth_status="PENDING")) == []
+    known = heard(granted(1, 31))
+
+    assert found(known, shows(31, auth_status="PENDING"), shows(31, at=9)) == []
+    assert doubt_of(known, shows(31, auth_status="PENDING"), day(NOW)) is None
+
+
+@pytest.mark.parametrize(
+    ("word", "end", "doubt"),
+    [
+        ("RENEWING", 31, "“RENEWING”"),
+        ("", 31, "no word"),
+        (None, 31, "no word"),
+        (None, None, "no word"),
+        ("AUTHORIZED", None, "an authorization without an end"),
+    ],
+)
+def test_what_nobody_can_read_moves_nothing_and_is_doubted(word: str | None, end: float | None, doubt: str) -> None:
+    known, seen = heard(granted(1, 31), ad_started(2)), shows(end, auth_status=word)
+
+    assert found(known, seen, shows(31, at=9), ads=[ad()]) == []
+    assert doubt_of(known, seen, day(NOW)) == doubt
+    assert doubt_of(None, seen, day(NOW)) is None
+
+
+def test_a_word_that_a_person_has_read_withdraws() -> None:
+    events = findings(
+        heard(granted(1, 31)),
+        shows(31, auth_status="Lapsing"),
+        None,
+        None,
+        key=KEY,
+        at=day(NOW),
+        withdrawn_words={"LAPSING"},
+    )
+
+    assert events == [CodeWithdrawn(at=day(NOW), reason=WITHDRAWN)]
+
+
+def test_an_account_with_an_unknown_word_is_kept() -> None:
+    known = heard(access_given(1), key=ACCOUNT_KEY)
+
+    assert found(known, account("ON_HOLIDAY"), account(at=9), key=ACCOUNT_KEY) == []
+    assert doubt_of(known, account("ON_HOLIDAY"), day(NOW)) == "“ON_HOLIDAY”"
+
+
+@pytest.mark.parametrize(
+    "status", [*(status for status, standing in STANDINGS.items() if standing is Standing.WAITING), "", "AD_STATUS_NEW"]
+)
+def test_a_live_ad_that_waits_is_wanted_as_before(status: str) -> None:
+    assert found(heard(granted(1, 31), ad_started(2)), shows(), ads=[ad(status)]) == []
+
+
+@pytest.mark.parametrize("status", [status for status, standing in STANDINGS.items() if standing is Standing.OVER])
+def test_an_ad_that_nobody_wants_any_more_has_stopped(status: str) -> None:
+    assert found(heard(granted(1, 31), ad_started(2)), shows(), ads=[ad(status)]) == [AdStopped(at=day(NOW), ad_id="1")]
+
+
+def test_what_was_switched_off_is_over_by_any_newer_word() -> None:
+    off = AdSeen(ad_id="1", secondary_status="AD_STATUS_NEW", operation_status="DISABLE")
+
+    assert found(heard(granted(1, 31), ad_started(2)), shows(), ads=[off]) == [AdStopped(at=day(NOW), ad_id="1")]
+
+
+def test_of_two_rows_of_one_post_the_one_in_force_that_lasts_longest_counts() -> None:
+    rows = [shows(40, auth_status="REVOKED"), shows(10), shows(31), shows(20), shows(None)]
+
+    assert max(rows, key=lambda row: row.rank(day(NOW))) == shows(31)
 
 
 def test_a_revoked_code_that_is_authorized_again_is_granted_anew() -> None:

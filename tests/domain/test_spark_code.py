@@ -44,6 +44,8 @@ def test_the_example_has_the_shape_that_public_code_meets() -> None:
         f"\ufeff{CODE}\u200b",
         CODE[:20] + "\u200b" + CODE[20:40] + "\u2060\u00ad" + CODE[40:],
         CODE[:30] + "\x00" + CODE[30:],
+        CODE[:30] + "\n" + CODE[30:],
+        f"Hi,\r\n{CODE[:40]}\r\n{CODE[40:]}\r\nMia",
         quote(CODE, safe=""),
         quote(CODE, safe="").replace("%2B", "%2b").replace("%2F", "%2f").replace("%3D", "%3d"),
         f"https://example.com/redeem?code={quote(CODE, safe='')}&from=chat",

@@ -75,6 +75,31 @@ def test_a_sentence_names_the_variable_once_and_ends_once() -> None:
     assert not str(raised.value).endswith("..")
 
 
+@pytest.mark.parametrize("url", ["http://tiktok.example", "http://10.0.0.7:8090", "ftp://127.0.0.1", "tiktok"])
+def test_tokens_do_not_travel_in_the_clear(url: str) -> None:
+    with pytest.raises(BadSettings, match=r"EVERSPARK_TIKTOK_URL cannot be used: .*https://"):
+        load(tiktok_url=url)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://tiktok.example", "http://127.0.0.1:8090", "http://localhost:1", "http://[::1]:1"]
+)
+def test_on_this_machine_plain_http_will_do(url: str) -> None:
+    assert load(tiktok_url=url).tiktok_url == url
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [({"tiktok_app_id": "7"}, "EVERSPARK_TIKTOK_SECRET"), ({"tiktok_secret": "s"}, "EVERSPARK_TIKTOK_APP_ID")],
+)
+def test_half_an_app_is_none(given: dict[str, str], missing: str) -> None:
+    with pytest.raises(BadSettings) as raised:
+        load(**given)
+
+    assert str(raised.value).startswith(f"{missing} is not set, and TikTok's app is known by its id and its secret")
+    assert str(raised.value).count(".") == 1
+
+
 def test_a_misspelt_variable_is_named_with_the_nearest() -> None:
     variables = ["EVERSPARK_SMPT_URL", "EVERSPARK_PORT", "everspark_host", "PATH", "EVERSPARK_QQQQQQQQQ"]
 

@@ -163,3 +163,62 @@ def test_the_sweep_nudges_for_who_is_due_and_changes_nothing(engine: Engine, clo
     assert (world.sweeps("look"), world.nudges.lookers) == (1, 1)
     assert world.asks("SELECT * FROM advertisers") == before
     assert [row["found"] for row in world.ledger("look")] == [0, 1]
+
+
+def test_what_succeeds_forgets_its_own_trouble_alone(engine: Engine, clock: HandClock, vault: Vault) -> None:
+    def trouble() -> str | None:
+        (row,) = advertisers.every(connection)
+        return row.trouble
+
+    with hot(engine) as connection:
+        advertisers.connect(connection, vault, advertiser_id="1", token="t", now=clock.now())
+
+        assert advertisers.note_troubles(connection, "1", {"look": "The list.", "figures": "The report."})
+        assert not advertisers.note_troubles(connection, "1", {"look": "The list."}, cleared=["ads"])
+        assert trouble() == "The list. The report."
+        assert advertisers.note_troubles(connection, "1", {}, cleared=["look"])
+        assert trouble() == "The report."
+        assert advertisers.note_trouble(connection, "1", "The report.")
+        assert trouble() == "The report."
+        advertisers.connect(connection, vault, advertiser_id="1", token="u", now=clock.now())
+        assert trouble() is None
+
+
+def test_a_hint_during_a_rest_waits_for_its_end(engine: Engine, clock: HandClock, vault: Vault) -> None:
+    now = clock.now()
+    with hot(engine) as connection:
+        advertisers.connect(connection, vault, advertiser_id="1", token="t", now=now)
+        turn = turns.claim(connection, now=now)
+        assert turn is not None
+        advertisers.look_soon(connection, ["1"], now=now)
+        turns.looked(connection, turn, looked_at=None, next_at=now + 6 * HOUR, failed_looks=1, is_rest=True)
+        turns.release(connection, turn)
+
+        for minutes in (1, 61, 359):
+            later = now + timedelta(minutes=minutes)
+            advertisers.look_soon(connection, ["1"], now=later)
+            (row,) = advertisers.every(connection)
+            assert row.next_look_at == now + 6 * HOUR
+
+        advertisers.look_soon(connection, ["1"], now=now + HOUR, is_asked=True)
+        (row,) = advertisers.every(connection)
+        assert row.next_look_at == now + HOUR
+
+
+def test_what_a_look_left_out_keeps_its_confirmation(engine: Engine, clock: HandClock, vault: Vault) -> None:
+    seen, first, second, third = (clock.now() + number * HOUR for number in range(4))
+    query = f"SELECT {sightings.CONFIRMED_AT} FROM authorizations".encode()
+    with hot(engine) as connection:
+        authorizations.save(connection, [story.authorization(State.AUTHORIZED)], {}, now=seen)
+        advertisers.connect(connection, vault, advertiser_id=ADVERTISER, token="t", now=seen)
+        sightings.save(connection, [a_sighting(seen)])
+
+        for keys, at, before, confirmed in (
+            ([], first, None, first),
+            ([KEY], second, first, first),
+            ([KEY], third, second, first),
+            ([], third + HOUR, third, third + HOUR),
+        ):
+            sightings.leave_out(connection, ADVERTISER, keys, at=at, before=before)
+            connection.execute("UPDATE advertisers SET looked_at = %s", [at])
+            assert connection.execute(query).fetchall() == [(confirmed,)]

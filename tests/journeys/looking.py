@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -14,7 +15,7 @@ from domain.renewal import Policy
 from infra import advertisers, inbox
 from infra.clock import HandClock
 from infra.database import hot
-from infra.inbox import MAILBOXES
+from infra.inbox import MAILBOXES, Letter
 from infra.letters import letter
 from infra.settings import load
 from infra.tiktok.connection import make_tiktok
@@ -137,3 +138,14 @@ def lookout(engine: Engine, clock: HandClock, vault: Vault) -> Iterator[Lookout]
 
 def key_of(advertiser: Advertiser, post: Post) -> str:
     return f"{advertiser.advertiser_id}/{post.item_id}"
+
+
+def request(key: str, data: dict[str, Any], watch: Lookout) -> Letter:
+    return Letter(
+        sender="producer:crm",
+        event_id=f"asked:{key}",
+        type="authorization.requested",
+        key=key,
+        occurred_at=watch.clock.now(),
+        data=json.dumps(data).encode(),
+    )

@@ -42,3 +42,14 @@ def test_when_it_has_ended_the_clock_is_the_machines_again(settings: Settings) -
         pass
 
     assert isinstance(address.clock_of(settings), SystemClock)
+
+
+def test_the_folder_of_a_demo_stays_one_until_a_real_service_runs_on_it(settings: Settings) -> None:
+    assert not address.is_demo(settings)
+
+    with address.announced(settings, RunningClock(NEXT_SUMMER, 60)):
+        assert address.is_demo(settings)
+    assert address.is_demo(settings)
+
+    with address.announced(settings):
+        assert not address.is_demo(settings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,10 +14,17 @@ import pytest
 from sqlalchemy import Engine
 
 from domain.renewal import Urgency
+from everspark import address
 from everspark.cli import main
+from everspark.standing import status_in_words
 from infra import inbox, ledger
+from infra.clock import RunningClock
 from infra.database import hot
 from infra.inbox import Letter
+from infra.settings import load
+from worker.access import NO_CENTER, NOT_LINKED, NOT_YET
+from worker.cases import UNCONNECTED
+from worker.pay import NO_SMTP
 
 KEY = "7200000000000000001/7300000000000000001"
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
@@ -98,6 +105,8 @@ def test_show_answers_exactly_what_is_promised(everspark: Command, engine: Engin
         "why": "window_opens",
         "confirmed": None,
         "post": None,
+        "owed": [],
+        "next_step": None,
     }
     assert shown["money"] == {"spend_a_day": [], "at_risk": [], "last_7_days": []}
     assert shown["history"][0]["event"] == "CodeGranted"
@@ -158,14 +167,178 @@ def test_show_tells_what_became_of_the_messages(everspark: Command, engine: Engi
     assert re.search(r"owed +no mail server is configured", everspark("show", KEY).out)
 
 
-def test_doctor_says_what_messages_wait_for(everspark: Command, engine: Engine) -> None:
+def an_effect(
+    engine: Engine, *, kind: str, status: str = "owed", last_error: str | None = None, **payload: str
+) -> None:
+    """An effect of the authorization that was made first."""
+    values = {
+        "kind": kind,
+        "key": KEY,
+        "status": status,
+        "error": last_error,
+        "now": NOW,
+        "payload": json.dumps(payload),
+    }
+    values["settled_at"] = None if status in ("owed", "paying") else NOW
+    with hot(engine) as connection:
+        connection.execute(
+            "insert into outbox (kind, key, authorization_id, idempotency_key, payload, status, due_at, last_error,"
+            " created_at, settled_at) values (%(kind)s, %(key)s, 1, gen_random_uuid()::text, %(payload)s, %(status)s,"
+            " %(now)s, %(error)s, %(now)s, %(settled_at)s)",
+            values,
+        )
+
+
+def test_show_says_what_is_owed_and_why_it_waits_with_the_link(everspark: Command, engine: Engine) -> None:
     an_authorization(engine)
-    an_ask(engine, last_error="no mail server is configured")
+    an_effect(engine, kind="account.access", last_error=NO_CENTER)
+    an_effect(engine, kind="access.mail", last_error=NO_SMTP, link="https://tiktok.example/give?token=1")
+    an_effect(engine, kind="code.check", last_error="ConnectError")
 
-    [outbox] = everspark("doctor", "--only", "outbox", "--json").json["findings"]
+    access, mail, check = everspark("show", KEY, "--json").json["owed"]
+    said = everspark("show", KEY).out
 
-    assert outbox["ok"]
-    assert outbox["detail"].endswith("1 message waits: no mail server is configured")
+    assert (access["kind"], access["what"]) == ("account.access", "access to the creator's account")
+    assert (access["status"], access["since"], access["reason"]) == ("owed", "2026-11-22T10:00:00Z", NO_CENTER)
+    assert (mail["link"], access["link"]) == ("https://tiktok.example/give?token=1", None)
+    assert check["reason"] == "it could not be reached (ConnectError)"
+    assert "--bc" in said
+    assert "\n  https://tiktok.example/give?token=1\n" in said
+
+
+def test_what_is_over_is_not_owed(everspark: Command, engine: Engine) -> None:
+    an_authorization(engine)
+    an_effect(engine, kind="code.check", status="done")
+    an_effect(engine, kind="account.access", status="failed", last_error="it is over")
+
+    [failed] = everspark("show", KEY, "--json").json["owed"]
+
+    assert (failed["status"], failed["reason"]) == ("failed", "it is over")
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason", "remedy"),
+    [
+        ("ask.mail", NO_SMTP, "set EVERSPARK_SMTP_URL"),
+        ("account.access", NO_CENTER, "--bc"),
+        ("own.confirm", NOT_LINKED, "link the account"),
+        ("code.check", UNCONNECTED, "everspark advertiser connect"),
+    ],
+)
+def test_doctor_counts_what_waits_for_a_person(
+    everspark: Command, engine: Engine, kind: str, reason: str, remedy: str
+) -> None:
+    an_authorization(engine)
+    an_effect(engine, kind=kind, last_error=reason)
+    an_effect(engine, kind=kind, last_error=reason)
+
+    [waits] = everspark("doctor", "--only", "waits", "--json").json["findings"]
+
+    assert not waits["ok"]
+    assert waits["detail"].startswith("2 × ")
+    assert remedy in waits["remedy"]
+
+
+def test_what_waits_for_its_turn_or_a_creator_is_well(everspark: Command, engine: Engine) -> None:
+    an_authorization(engine)
+    an_effect(engine, kind="code.check", last_error="waiting for TikTok")
+    an_effect(engine, kind="account.access", last_error=NOT_YET)
+
+    [waits] = everspark("doctor", "--only", "waits", "--json").json["findings"]
+
+    assert (waits["ok"], waits["detail"], waits["remedy"]) == (True, "2 in their turn", "")
+
+
+def test_an_uncertain_call_settles_itself_and_a_failed_one_wants_a_person(everspark: Command, engine: Engine) -> None:
+    an_authorization(engine)
+    an_effect(engine, kind="code.check", status="uncertain")
+    with hot(engine) as connection:
+        connection.execute("update outbox set settled_at = clock_timestamp()")
+    first = everspark("doctor", "--only", "outbox", "--only", "calls", "--json").json["findings"]
+    an_effect(engine, kind="code.check", status="failed")
+    with hot(engine) as connection:
+        connection.execute("update outbox set settled_at = clock_timestamp()")
+    [calls] = everspark("doctor", "--only", "calls", "--json").json["findings"]
+
+    assert [(each["ok"], each["remedy"]) for each in first] == [(True, ""), (True, "")]
+    assert "1 uncertain, settled by reading TikTok" in first[1]["detail"]
+    assert not calls["ok"]
+    assert f"1 failed in the last 7 days ({KEY})" in calls["detail"]
+
+
+@pytest.fixture
+def demo_folder(data_dir: Path) -> Iterator[Path]:
+    """A folder that a demo has run on."""
+    with address.announced(load(data_dir=data_dir), RunningClock(NOW + timedelta(days=900), 60)):
+        pass
+    yield data_dir
+    (data_dir / address.DEMO).unlink()
+
+
+@pytest.mark.usefixtures("demo_folder")
+def test_beside_a_demo_nothing_is_called_missing(everspark: Command, engine: Engine) -> None:
+    with hot(engine) as connection:
+        ledger.begin(connection, job="expire", slot=NOW, fence=1, now=NOW + timedelta(days=900))
+
+    found = {each["name"]: each for each in everspark("doctor", "--json").json["findings"]}
+    looked = everspark("look")
+
+    assert found["tiktok"]["detail"].startswith("simulated")
+    assert found["smtp"]["detail"].startswith("simulated")
+    assert (found["sweeps"]["ok"], found["sweeps"]["detail"]) == (False, "the demo is stopped")
+    assert looked.code == 2
+    assert "cannot be looked at from beside it" in looked.err
+
+
+def told(engine: Engine, *, reason: str, note: str | None = None) -> None:
+    with hot(engine) as connection:
+        connection.execute(
+            "insert into history (authorization_id, seq, at, recorded_at, event, outcome, to_state, reason, note)"
+            " values (1, 2, %(now)s, %(now)s, 'x', 'moved', 'revoked', %(reason)s, %(note)s)",
+            {"now": NOW, "reason": reason, "note": note},
+        )
+
+
+def test_a_revoked_one_says_whom_to_ask(everspark: Command, engine: Engine) -> None:
+    an_authorization(engine, state="expired")
+    with hot(engine) as connection:
+        connection.execute("update authorizations set state = 'revoked', revoked_at = state_since")
+    told(engine, reason="withdrawn")
+
+    assert "Next step: Ask the creator why it was taken back" in everspark("show", KEY).out
+
+
+def test_a_refused_one_says_its_remedy_until_something_newer_is_heard(everspark: Command, engine: Engine) -> None:
+    an_authorization(engine, state="requested")
+    told(engine, reason="code_refused", note="The post was deleted. Choose another post.")
+    refused = everspark("show", KEY, "--json").json["next_step"]
+    told(engine, reason="waiting_for_tiktok")
+
+    assert refused == "The post was deleted. Choose another post."
+    assert everspark("show", KEY, "--json").json["next_step"] is None
+
+
+@pytest.mark.parametrize(
+    ("status", "shown"),
+    [
+        ("HESITATE_RECOMMEND", "HESITATE_RECOMMEND (public)"),
+        ("ITEM_STATUS_REVIEW_PENDING", "ITEM_STATUS_REVIEW_PENDING (under review)"),
+        ("A_NEW_WORD", "A_NEW_WORD"),
+        (None, None),
+    ],
+)
+def test_a_status_has_a_plain_word_beside_it(status: str | None, shown: str | None) -> None:
+    assert status_in_words(status) == shown
+
+
+def test_only_what_has_ended_is_unbound(everspark: Command, engine: Engine) -> None:
+    an_authorization(engine)
+
+    ended = everspark("unbind", KEY)
+
+    assert ended.code == 1
+    assert f"{KEY} is active: only a post whose authorization" in ended.err
+    assert everspark("events", "list", "--json").json == []
 
 
 def test_a_key_whose_events_wait_says_so(everspark: Command, engine: Engine) -> None:

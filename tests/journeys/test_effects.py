@@ -17,7 +17,8 @@ from infra.database import hot
 from infra.vault import Vault
 from simulator.accounts import Binding, Code, Post
 from simulator.world import World
-from tests.brand import ADVERTISER, KEY, POST, Brand, brand
+from tests.brand import ADVERTISER, CENTER, KEY, POST, Brand, brand
+from tests.service import APP_ID
 from worker.cases import TRIES, UNCONNECTED, is_passing
 from worker.checking import ALREADY, READINGS
 from worker.effects import NO_APP, perform
@@ -312,7 +313,7 @@ def test_a_reading_that_fails_leaves_it_uncertain(story: Brand) -> None:
     assert story.check[0] == "uncertain"
     story.waits(seconds=30)
     assert story.check[0] == "uncertain"
-    story.waits(seconds=30)
+    story.waits(minutes=2)
 
     assert story.check == ("done", None)
     assert (story.binds, story.called("tt_video/authorize")) == (1, 1)
@@ -327,6 +328,39 @@ def test_trouble_at_tiktok_is_tried_again_by_the_schedule(story: Brand) -> None:
 
     assert story.check == ("done", None)
     assert story.binds == 1
+
+
+def test_what_waited_for_a_new_token_is_owed_at_once_when_it_is_there(story: Brand) -> None:
+    story.world.revoke_token(story.token)
+    story.pastes(story.mints().value)
+    assert story.check[0] == "owed"
+    assert story.binds == 0
+
+    story.token = story.world.issue(APP_ID, [ADVERTISER], bc_ids=[CENTER]).value
+    story.connects()
+    story.desk.settles()
+
+    assert story.check == ("done", None)
+
+
+def test_a_confirmed_binding_counts_as_seen(story: Brand) -> None:
+    story.pastes(story.mints().value)
+
+    with hot(story.desk.engine) as connection:
+        [(status, seen_at)] = connection.execute("SELECT auth_status, seen_at FROM sightings").fetchall()
+    assert (status, seen_at) == ("AUTHORIZED", story.clock.now())
+
+
+def test_a_tiktok_that_is_away_is_asked_less_and_less_often_and_never_given_up(story: Brand) -> None:
+    story.world.faults.plan("tt_video/info", "code", code=50000, times=1000)
+    story.pastes(story.mints().value)
+
+    for _ in range(48):
+        story.waits(hours=1)
+
+    assert story.check[0] == "owed"
+    assert story.called("tt_video/info") <= 12
+    assert story.binds == 0
 
 
 def test_trouble_without_an_end_is_given_up_and_said(story: Brand) -> None:
@@ -393,6 +427,8 @@ def test_a_token_that_was_taken_back_waits_for_the_operator(story: Brand) -> Non
     story.world.tokens[story.token].is_revoked = False
     story.waits(minutes=15)
     assert story.check == ("done", None)
+    with hot(story.desk.engine) as connection:
+        assert connection.execute("SELECT trouble FROM advertisers").fetchone() == (None,)
     assert story.binds == 1
 
 

@@ -74,6 +74,50 @@ def test_an_empty_page_teaches_and_a_full_one_shows(client: httpx.Client, engine
     assert "&lt;b&gt;maya" in page
 
 
+def test_a_requested_authorization_says_what_it_waits_for(
+    client: httpx.Client, engine: Engine, clock: HandClock
+) -> None:
+    store(engine, clock)
+    reason = "the advertiser's Business Center is not known"
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE authorizations SET state = 'requested', starts_at = NULL, expires_at = NULL"))
+        connection.execute(
+            text(
+                "INSERT INTO outbox (kind, key, authorization_id, idempotency_key, payload, due_at, created_at, last_error)"
+                " SELECT 'account.access', key, id, 'once', '{}', :now, :now, :reason FROM authorizations"
+            ),
+            {"now": clock.now(), "reason": reason},
+        )
+    page = client.get("/").text
+
+    assert "Requested, and waiting" in page
+    assert "access to the creator&#39;s account" in page
+    assert f"since 2026-11-22 10:00: {reason.replace(chr(39), '&#39;')}" in page
+
+
+def test_what_a_person_must_do_is_said_in_plain_words(client: httpx.Client, engine: Engine, clock: HandClock) -> None:
+    store(engine, clock)
+    with engine.begin() as connection:
+        connection.execute(
+            text("UPDATE inbox SET outcome = 'stayed', reason = 'code_refused', handled_at = :now"),
+            {"now": clock.now()},
+        )
+        connection.execute(text("UPDATE pending SET status = 'parked'"))
+        connection.execute(
+            text(
+                "INSERT INTO history (authorization_id, seq, at, recorded_at, event, outcome, to_state, reason, note)"
+                " SELECT authorizations.id, inbox.seq, :now, :now, 'code.refused', 'stayed', 'active', 'code_refused',"
+                " 'The post was deleted.' FROM authorizations, inbox"
+            ),
+            {"now": clock.now()},
+        )
+    page = client.get("/").text
+
+    assert "everspark events list --status parked" in page
+    assert "TikTok refused a code; nothing else changed by it. The post was deleted." in page
+    assert '<span class="outcome">noted</span>' in page
+
+
 def test_pages_run_nothing_that_was_not_served(client: httpx.Client) -> None:
     for path in ("/", "/healthz", "/nowhere", "/static/everspark.css", "/openapi.json"):
         headers = client.get(path).headers

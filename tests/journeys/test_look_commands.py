@@ -20,7 +20,7 @@ from everspark.cli import main
 from infra.clock import HandClock, SystemClock
 from infra.settings import load
 from infra.vault import Vault, load_key
-from tests.journeys.looking import APP, DAY, SECRET, Lookout, key_of, lookout
+from tests.journeys.looking import APP, DAY, HOUR, SECRET, Lookout, key_of, lookout
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -173,6 +173,56 @@ def test_a_look_at_one_authorization(everspark: Command, watch: Lookout) -> None
     assert everspark("look", "7200000000000000001").code == 3
 
 
+def test_a_look_that_tiktok_refuses_ends_with_a_sentence_and_1(everspark: Command, watch: Lookout) -> None:
+    brand = watch.connects()
+    watch.world.revoke_token(watch.tokens[brand.advertiser_id])
+    watch.passes(HOUR)
+
+    looked = everspark("look", brand.advertiser_id, "--json")
+
+    assert looked.code == 1
+    assert looked.err.startswith(f"{brand.advertiser_id}: ")
+    assert "everspark advertiser connect" in looked.err
+    assert "{" not in looked.err
+    assert looked.json["failed"] == [looked.err.strip()]
+
+
+def test_a_look_at_a_tiktok_that_is_away_ends_with_a_sentence_and_1(
+    everspark: Command, watch: Lookout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brand = watch.connects()
+    post = watch.binds(brand, watch.creator())
+    monkeypatch.setenv("EVERSPARK_TIKTOK_URL", "http://127.0.0.1:9")
+
+    around, one = everspark("look", brand.advertiser_id), everspark("look", key_of(brand, post))
+
+    assert (around.code, one.code) == (1, 1)
+    assert "TikTok is away" in around.err or "does not answer" in around.err
+    assert one.err.startswith("TikTok did not tell: it could not be reached (ConnectError).")
+    assert "{" not in around.err + one.err
+
+
+def test_a_given_name_outlives_the_next_token(everspark: Command, watch: Lookout) -> None:
+    brand = watch.world.add_advertiser("Brand")
+    token = watch.world.issue(APP, [brand.advertiser_id]).value
+
+    everspark("advertiser", "connect", brand.advertiser_id, "--name", "Ours", typed=token)
+    everspark("advertiser", "connect", brand.advertiser_id, typed=token)
+    everspark("advertiser", "connect", typed=watch.world.consent(APP, [brand.advertiser_id]))
+    (kept,) = everspark("advertiser", "list", "--json").json
+    everspark("advertiser", "connect", brand.advertiser_id, "--name", "Theirs", typed=token)
+    (given,) = everspark("advertiser", "list", "--json").json
+
+    assert (kept["name"], given["name"]) == ("Ours", "Theirs")
+
+
+def test_an_empty_standard_input_is_no_event(everspark: Command) -> None:
+    ended = everspark("send", "-", typed="\n")
+
+    assert ended.code == 2
+    assert "Standard input is empty" in ended.err
+
+
 def test_a_refused_token_is_what_doctor_says(everspark: Command, watch: Lookout) -> None:
     brand = watch.connects()
     watch.world.revoke_token(watch.tokens[brand.advertiser_id])
@@ -187,6 +237,8 @@ def test_a_refused_token_is_what_doctor_says(everspark: Command, watch: Lookout)
 def test_unbinding_is_asked_for_in_the_inbox(everspark: Command, watch: Lookout) -> None:
     brand = watch.connects()
     post = watch.binds(brand, watch.creator())
+    watch.looks()
+    watch.world.revoke(post.item_id)
     watch.looks()
     key = key_of(brand, post)
 

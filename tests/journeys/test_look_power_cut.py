@@ -36,7 +36,10 @@ def test_the_power_goes_at_every_boundary_of_a_look(
         for boundary in count():
             for table in TABLES:
                 admin.execute(f"DELETE FROM {table}".encode())
-            admin.execute("UPDATE advertisers SET next_look_at = %s, next_kpis_at = %s", [clock.now(), clock.now()])
+            admin.execute(
+                "UPDATE advertisers SET next_look_at = %s, next_kpis_at = %s, tried_at = NULL",
+                [clock.now(), clock.now()],
+            )
             was_cut = looks_until(watch, metered, meter, boundary)
             watch.looks(after=LOOK_IS_LOST_AFTER + MINUTE)
 

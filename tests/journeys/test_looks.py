@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +15,7 @@ from infra.database import hot
 from infra.inbox import Letter
 from infra.vault import Vault
 from simulator.accounts import Advertiser, Creator, Post
-from tests.journeys.looking import DAY, HOUR, MINUTE, Lookout, key_of, lookout
+from tests.journeys.looking import DAY, HOUR, MINUTE, Lookout, key_of, lookout, request
 from worker.comparing import Comparison
 from worker.looking import look
 from worker.reading import Reading
@@ -410,7 +409,7 @@ def test_an_interrupted_look_judges_nothing_that_it_did_not_meet(
     later = watch.binds(brand, mia)
     watch.advertises(brand, later)
     watch.world.unbind(brand.advertiser_id, post.item_id)
-    watch.world.faults.plan("adgroup/get", "code", code=50000)
+    watch.world.faults.plan("tt_video/list", "code", code=50000)
 
     watch.looks()
 
@@ -431,17 +430,6 @@ def test_a_rate_limited_look_comes_back(watch: Lookout, brand: Advertiser, post:
     watch.looks(after=10 * MINUTE)
 
     assert watch.found() == ["authorization.extended"]
-
-
-def request(key: str, data: dict[str, Any], watch: Lookout) -> Letter:
-    return Letter(
-        sender="producer:crm",
-        event_id=f"asked:{key}",
-        type="authorization.requested",
-        key=key,
-        occurred_at=watch.clock.now(),
-        data=json.dumps(data).encode(),
-    )
 
 
 def look_only(watch: Lookout) -> set[int]:

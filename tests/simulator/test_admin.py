@@ -59,6 +59,32 @@ def test_what_cannot_be_understood_is_said(tiktok: Caller) -> None:
     assert tiktok.http.post("/admin/switches", content=b"{").status_code == 400
 
 
+@pytest.mark.parametrize(
+    ("action", "given", "sentence"),
+    [
+        ("mint", {}, "mint needs item_id"),
+        ("mint", {"item_id": "7", "length": 30}, "mint does not know length: it takes days, item_id, value"),
+        ("mint", {"item_id": "7", "days": "long"}, 'days cannot be "long": expected `int`, got `str`'),
+        ("add_post", {"creator_id": "7", "colour": "red"}, "add_post does not know colour"),
+    ],
+)
+def test_a_bad_argument_is_named_in_a_sentence(
+    tiktok: Caller, action: str, given: dict[str, Any], sentence: str
+) -> None:
+    message = does(tiktok, action, status=400, **given)["message"]
+
+    assert message.startswith(sentence)
+    assert "World" not in message
+
+
+def test_a_bad_fault_and_a_bad_limit_are_named(tiktok: Caller) -> None:
+    fault = tiktok.http.post("/admin/faults", json={"path": "*", "kind": "slow", "often": 3}).json()["message"]
+    limit = tiktok.http.post("/admin/limits", json={"is_on": "perhaps"}).json()["message"]
+
+    assert fault.startswith("a fault does not know often: it takes code, kind, message")
+    assert limit.startswith('is_on cannot be "perhaps"')
+
+
 def test_the_clock_is_set_moved_and_run(tiktok: Caller, clock: HandClock) -> None:
     tiktok.http.post("/admin/clock", json={"set": "2026-07-01T00:00:00+00:00"})
     assert clock.now() == datetime(2026, 7, 1, tzinfo=UTC)

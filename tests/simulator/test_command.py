@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import socket
 import subprocess
 import sys
 
@@ -11,7 +12,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from everspark.cli import app
+from everspark.cli import app, main
 
 
 def test_it_says_where_it_listens_and_how_to_use_it() -> None:
@@ -33,6 +34,8 @@ def test_it_says_where_it_listens_and_how_to_use_it() -> None:
         ).json()
         process.send_signal(signal.SIGTERM)
 
+    assert f"export EVERSPARK_TIKTOK_URL={url} EVERSPARK_TIKTOK_APP_ID=" in said
+    assert re.search(rf"echo {token} \| everspark advertiser connect {advertiser_id} --bc \d+", said)
     assert answer["code"] == 0
     assert process.returncode == 0
 
@@ -40,3 +43,13 @@ def test_it_says_where_it_listens_and_how_to_use_it() -> None:
 @pytest.mark.parametrize("wrong", [["--rate", "endless"], ["--day", "0"]])
 def test_what_it_cannot_be_told(wrong: list[str]) -> None:
     assert CliRunner().invoke(app, ["simulator", *wrong]).exit_code == 2
+
+
+def test_a_busy_port_names_its_own_option_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as busy, pytest.raises(SystemExit) as ended:
+        main(["simulator", "--port", str(busy.getsockname()[1])])
+
+    assert ended.value.code == 1
+    said = capsys.readouterr().err
+    assert "choose another with --port." in said
+    assert "EVERSPARK_PORT" not in said

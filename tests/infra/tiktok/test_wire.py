@@ -181,7 +181,7 @@ def test_posts_are_asked_for_by_page_with_words_as_they_are() -> None:
 def test_an_empty_list_is_an_empty_page() -> None:
     for data in ({"list": [], "page_info": {"page": 1, "total_number": 0, "total_page": 0}}, {"list": None}, {}):
         page = value_of(line(envelope(data)).advertiser().posts())
-        assert page == Page(items=(), page=1, pages=0, total=0)
+        assert page == Page(items=(), page=1, pages=0, total=0, size=50)
         assert page.is_last
 
 
@@ -203,6 +203,8 @@ def test_lists_travel_as_json_text_in_one_parameter() -> None:
         lambda to: to.identities("TT_USER", page_size=101),
         lambda to: to.ads(page_size=1001),
         lambda to: to.ad_groups([]),
+        lambda to: to.ads_by_id([]),
+        lambda to: to.ads_by_id([str(number) for number in range(101)]),
         lambda to: to.ad_groups([str(number) for number in range(101)]),
         lambda to: to.report(start=date(2026, 5, 1), end=date(2026, 5, 31)),
         lambda to: to.report(start=date(2026, 5, 2), end=date(2026, 5, 1)),
@@ -227,11 +229,43 @@ def test_identities_of_account_access_come_with_counts_of_zero() -> None:
     page = value_of(wired.advertiser().identities("BC_AUTH_TT", bc_id="99"))
 
     assert wired.query["identity_authorized_bc_id"] == "99"
-    assert (page.pages, page.total) == (1, 1)
+    assert (page.pages, page.total, page.is_last) == (0, 0, True)
     (identity,) = page.items
     assert (identity.identity_id, identity.bc_id, identity.ads_only_mode) == ("a-uuid", "99", True)
     assert not identity.is_political
     assert identity.more == {"new": 1}
+
+
+@pytest.mark.parametrize("info", [None, {}, {"page": 0, "page_size": 0, "total_number": 0, "total_page": 0}])
+def test_a_full_page_without_counts_is_not_the_last_one(info: dict[str, int] | None) -> None:
+    row = {"identity_id": "a-uuid", "identity_type": "BC_AUTH_TT"}
+
+    for number, is_last in ((100, False), (99, True), (0, True)):
+        wired = line(envelope({"identity_list": [row] * number, "page_info": info}))
+        page = value_of(wired.advertiser().identities("BC_AUTH_TT", bc_id="99", page=3))
+        assert (page.page, page.is_last) == (3, is_last)
+
+
+def test_a_row_that_cannot_be_read_is_named_or_makes_the_answer_trouble() -> None:
+    broken: Any = blocks()
+    broken["auth_info"]["auth_end_time"] = "soon"
+    rows = {"list": [blocks(), broken, {"user_info": {}}]}
+
+    page = value_of(line(envelope(rows)).advertiser().posts(is_lenient=True))
+    answer = line(envelope(rows)).advertiser().posts()
+
+    assert (len(page.items), page.unread, page.rows) == (1, (broken["item_info"]["item_id"], None), 3)
+    assert isinstance(answer, Later)
+    assert answer.is_trouble
+
+
+def test_ads_are_asked_for_by_their_ids() -> None:
+    wired = line(envelope({"list": [{"ad_id": 7}]}))
+
+    page = value_of(wired.advertiser().ads_by_id(["7", "8"]))
+
+    assert msgspec.json.decode(wired.query["filtering"]) == {"ad_ids": ["7", "8"], "primary_status": "STATUS_ALL"}
+    assert [ad.ad_id for ad in page.items] == ["7"]
 
 
 @pytest.mark.parametrize("form", ["one", "many"])
@@ -384,7 +418,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=4),
     max_leaves=12,
 )
-READERS = [
+READERS: list[Callable[[msgspec.Raw], Any]] = [
     wire.post,
     wire.posts,
     wire.identity_post(identity_id="i", identity_type="AUTH_CODE"),

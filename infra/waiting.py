@@ -1,0 +1,83 @@
+"""What is still owed to the outside, and why it waits, as people are told: one authorization's, and counted for all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from infra.outbox import ACCESS_MAIL, ACCOUNT_ACCESS, ASK_MAIL, CODE_CHECK, EFFECTS, OWN_CONFIRM, POST_UNBIND
+
+# Each kind of effect in plain words.
+NAMES: Mapping[str, str] = {
+    ASK_MAIL: "message that asks the creator to extend",
+    ACCESS_MAIL: "message with the link to give access by",
+    CODE_CHECK: "check of the code at TikTok",
+    ACCOUNT_ACCESS: "access to the creator's account",
+    OWN_CONFIRM: "confirmation of the advertiser's own account",
+    POST_UNBIND: "unbinding of the post at TikTok",
+}
+# How the HTTP client names what it met, and nobody else should have to read alone.
+TIMEOUT, BREAK = (
+    re.compile(r"\b\w+Timeout\b"),
+    re.compile(r"\b(?:Connect|Read|Write|Network|Protocol|\w+Protocol)Error\b"),
+)
+# A row that is owed anew keeps the time of its first; its payload says when it was asked for last.
+SINCE = "coalesce((payload ->> 'asked_at')::timestamptz, (payload ->> 'submitted_at')::timestamptz, created_at)"
+# What became of asks stands beside them; what else failed is told until the authorization moves on.
+OWED_TO = f"""
+SELECT kind, status, {SINCE} AS since, due_at AS due, last_error AS reason, payload ->> 'link' AS link
+FROM outbox
+WHERE (authorization_id = %(id)s OR (authorization_id IS NULL AND key = %(key)s))
+  AND (status IN ('owed', 'paying') OR (ask_id IS NULL AND (status = 'uncertain' OR (status = 'failed'
+       AND settled_at >= (SELECT state_since FROM authorizations WHERE authorizations.id = %(id)s)))))
+ORDER BY id
+"""
+# What stands in the way of those that were asked for: a creator's message too, since nothing can come of it before.
+AT_REQUESTED = f"""
+SELECT outbox.key, kind, {SINCE.replace("created_at", "outbox.created_at")} AS since, last_error AS reason,
+    creators.handle, advertisers.name AS advertiser
+FROM outbox
+JOIN authorizations ON authorizations.id = authorization_id AND state = 'requested'
+LEFT JOIN creators ON creators.id = creator_id
+LEFT JOIN advertisers USING (advertiser_id)
+WHERE status IN ('owed', 'paying', 'uncertain') AND kind = ANY(%(kinds)s) AND last_error IS NOT NULL
+ORDER BY since DESC, outbox.id DESC LIMIT %(limit)s
+"""
+WHY = """
+SELECT kind, last_error, count(*) FROM outbox
+WHERE status = 'owed' AND kind = ANY(%s) AND last_error IS NOT NULL
+GROUP BY kind, last_error ORDER BY count(*) DESC, kind, last_error
+"""
+
+
+def owed_to(connection: psycopg.Connection[Any], authorization_id: int, key: str) -> list[dict[str, Any]]:
+    """What one authorization is owed, the oldest first: `kind`, `what`, `status`, `since`, `due`, `reason` and `link`.
+
+    `link` is that of a message which has not been sent yet; whoever has it can give access by it, so it is not logged.
+    """
+    cursor = connection.cursor(row_factory=dict_row)
+    rows = cursor.execute(OWED_TO, {"id": authorization_id, "key": key}).fetchall()
+    return [{"what": NAMES[row["kind"]]} | row | {"reason": in_words(row["reason"]) or None} for row in rows]
+
+
+def at_requested(connection: psycopg.Connection[Any], *, limit: int) -> list[dict[str, Any]]:
+    """What requested authorizations wait for, the newest first: `key`, `what`, `since`, `reason`, `handle`, `advertiser`."""
+    values = {"kinds": [ACCESS_MAIL, *EFFECTS], "limit": limit}
+    rows = connection.cursor(row_factory=dict_row).execute(AT_REQUESTED, values).fetchall()
+    return [row | {"what": NAMES[row["kind"]], "reason": in_words(row["reason"])} for row in rows]
+
+
+def in_words(reason: str | None) -> str:
+    """A stored reason as a sentence's part: the name of an error alone tells nobody anything."""
+    text = TIMEOUT.sub(lambda found: f"it did not answer in time ({found[0]})", reason or "")
+    return BREAK.sub(lambda found: f"it could not be reached ({found[0]})", text)
+
+
+def whys(connection: psycopg.Connection[Any]) -> list[tuple[str, str, int]]:
+    """Each kind of owed effect with its reason to wait, and how many there are; the most frequent first."""
+    rows = connection.execute(WHY, [[ASK_MAIL, ACCESS_MAIL, *EFFECTS]]).fetchall()
+    return [(kind, reason, count) for kind, reason, count in rows]
