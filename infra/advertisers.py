@@ -132,7 +132,7 @@ def look_soon(
 
 
 # The parts of a trouble, so that what succeeds forgets its own alone.
-CALLS, LOOK, ACCOUNTS, ADS, FLIGHTS, ROWS, WORDS, FIGURES = (
+CALLS, LOOK, ACCOUNTS, ADS, FLIGHTS, ROWS, WORDS, ABSENCES, FIGURES = (
     "calls",
     "look",
     "accounts",
@@ -140,6 +140,7 @@ CALLS, LOOK, ACCOUNTS, ADS, FLIGHTS, ROWS, WORDS, FIGURES = (
     "flights",
     "rows",
     "words",
+    "absences",
     "figures",
 )
 NOTE = """

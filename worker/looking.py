@@ -34,11 +34,13 @@ from worker.unanswered import (
     PARTS,
     interrupted,
     is_general,
+    is_sudden,
     is_told,
     note,
     put_off,
     rest_of,
     sentence_for,
+    sudden_absence,
     unread_of,
 )
 
@@ -179,7 +181,8 @@ class Hold:
 class Round:
     """The look at one advertiser. Each page is compared as it comes, so that an interrupted look has not been in vain.
 
-    `failed` are the parts that TikTok did not tell; what they would have said is left as it is.
+    `failed` are the parts that TikTok did not tell; what they would have said is left as it is. `gone` counts posts that
+    are missing so suddenly that it is not believed yet.
     """
 
     engine: Engine
@@ -191,6 +194,7 @@ class Round:
     mailboxes: set[int] = field(default_factory=set)
     is_complete: bool = False
     failed: dict[str, Refused | Later | Lost] = field(default_factory=dict)
+    gone: int = 0
 
     def look(self, reading: Reading) -> None:
         """Accounts and ads first, since they say what uses a post; then the posts; then what was not among them."""
@@ -227,6 +231,9 @@ class Round:
     def tell_unmet(self, reading: Reading, comparison: Comparison) -> bool:
         """What was not met. A post that TikTok had shown is looked for once more: the list may move between two pages."""
         known, unknown = comparison.unmet()
+        if is_sudden(len(known), len(comparison.seen), self.turn):
+            self.gone = len(known)
+            return False
         for begin in range(0, len(unknown), BATCH):
             self.tell(reading, comparison.absent(unknown[begin : begin + BATCH]))
         for key in known[:MOST_LOOKED_FOR]:
@@ -261,7 +268,7 @@ class Round:
 
     def finish(self, at: datetime, comparison: Comparison, *, is_all: bool) -> None:
         """The confirmation of all that was seen, what TikTok did not tell, and when to look again."""
-        turn, failed_looks = self.turn, self.turn.failed_looks + 1 if self.failed else 0
+        turn, failed_looks = self.turn, self.turn.failed_looks + 1 if self.failed or self.gone else 0
         with hot(self.engine) as connection:
             glances = turns.glances(connection, turn.advertiser_id, now=at)
             soonest = next_look(glances, advertiser_id=turn.advertiser_id, looked_at=at).at
@@ -269,14 +276,14 @@ class Round:
             soonest = min(soonest, at + AFTER_NEWS) if self.letters else soonest
             if any(isinstance(answer, Later) for answer in self.failed.values()):
                 soonest = min(soonest, at + rest_of(turn))
-            next_at = soonest if is_all else at + turns.MINIMUM_GAP
+            next_at = soonest if is_all else at + (rest_of(turn) if self.gone else turns.MINIMUM_GAP)
             if is_all:
                 keys = sorted(comparison.left_out)
                 sightings.leave_out(connection, turn.advertiser_id, keys, at=at, before=turn.looked_at)
             looked_at = at if is_all else None
             turns.looked(connection, turn, looked_at=looked_at, next_at=next_at, failed_looks=failed_looks)
         noted = {part: sentence_for(part, answer) for part, answer in self.failed.items() if is_told(answer, turn)}
-        noted |= unread_of(comparison)
+        noted |= unread_of(comparison) | sudden_absence(self.gone, len(comparison.seen))
         note(self.engine, turn, noted, cleared=PARTS - self.failed.keys() - noted.keys())
         self.is_complete = is_all and not self.failed
 

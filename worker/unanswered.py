@@ -35,6 +35,7 @@ PARTS = frozenset(
         advertisers.FLIGHTS,
         advertisers.ROWS,
         advertisers.WORDS,
+        advertisers.ABSENCES,
     )
 )
 # A permission may lack for one kind of call.
@@ -86,6 +87,28 @@ def unread_of(comparison: Comparison) -> dict[str, str]:
             "EVERSPARK_TIKTOK_WITHDRAWN_WORDS."
         )
     return noted
+
+
+# So many posts gone at once, and more than are left, look like TikTok's mistake, or like a token for something else.
+MANY_AT_ONCE = 5
+# 1, 2, 5 and 10 minutes after the first look that saw it: whoever really took everything back has done so still.
+BELIEVED_AFTER = 4
+
+
+def is_sudden(gone: int, left: int, turn: Turn) -> bool:
+    """Whether so much is gone at once that it is not believed yet."""
+    return gone >= MANY_AT_ONCE and gone > left and turn.failed_looks < BELIEVED_AFTER
+
+
+def sudden_absence(gone: int, left: int) -> dict[str, str]:
+    """What people are told of it."""
+    if not gone:
+        return {}
+    sentence = (
+        f"TikTok's list lacks {gone} of {gone + left} posts that it had shown. Nothing is concluded from that before "
+        "some more looks say so too, about twenty minutes in all."
+    )
+    return {advertisers.ABSENCES: sentence}
 
 
 def rest_of(turn: Turn) -> timedelta:

@@ -409,6 +409,33 @@ def test_what_was_heard_of_since_tiktok_was_asked_is_not_confirmed(
     assert comparison.left_out == {key}
 
 
+def test_a_list_that_is_suddenly_empty_is_not_believed_before_it_has_stayed_so(
+    watch: Lookout, brand: Advertiser, key: str
+) -> None:
+    creator = watch.creator("leo.cooks")
+    for _ in range(9):
+        watch.binds(brand, creator)
+    watch.looks()
+    watch.found()
+    rows = dict(watch.world.bindings[brand.advertiser_id])
+    watch.world.bindings[brand.advertiser_id].clear()
+
+    watch.looks(after=2 * MINUTE)
+    assert watch.found() == []
+    assert "lacks 10 of 10 posts" in trouble(watch)
+
+    watch.world.bindings[brand.advertiser_id].update(rows)
+    watch.looks(after=2 * MINUTE)
+    assert watch.found() == []
+    assert not trouble(watch)
+
+    watch.world.bindings[brand.advertiser_id].clear()
+    for minutes in (2, 2, 3, 6, 11):
+        assert watch.found() == []
+        watch.looks(after=minutes * MINUTE)
+    assert watch.found() == ["authorization.revoked"] * 10
+
+
 def compares(watch: Lookout, brand: Advertiser, *, at: datetime | None = None) -> Comparison:
     return Comparison(
         engine=watch.engine, vault=watch.vault, advertiser_id=brand.advertiser_id, at=at or watch.clock.now()
