@@ -12,6 +12,7 @@ import pytest
 
 from domain.events import Condition
 from domain.posts import ACCOUNT_ACCESS, AUTH_CODE, Standing
+from domain.refusals import TIKTOKS, Refusal, sentence_of
 from infra.clock import HandClock
 from infra.tiktok.answers import Answer, Answered, Later, Lost, Refused
 from infra.tiktok.api import Api
@@ -310,3 +311,28 @@ def test_two_hundred_reads_in_a_row_never_reach_tiktoks_limit(meeting: Meeting) 
 
     assert {call.code for call in meeting.world.calls_of("tt_video/list")} == {0}
     assert meeting.clock.now() - START < timedelta(seconds=26)
+
+
+# What is a limit, or a trouble that passes, is no refusal to the caller: it is asked again.
+PASSING = frozenset(("too_often", "tiktok_trouble"))
+
+
+@pytest.mark.parametrize("row", TIKTOKS, ids=lambda row: row.symbol)
+def test_every_row_of_the_refusals_is_reached_with_its_own_words(meeting: Meeting, row: Refusal) -> None:
+    code, said = (row.codes[0], "no") if row.codes else (40002, row.texts[0] if row.texts else row.symbol)
+    meeting.world.faults.plan("tt_video/info", "code", code=code, message=said)
+
+    _, minted = meeting.minted()
+    answer = meeting.advertiser.info(minted)
+
+    if row.symbol in PASSING:
+        assert isinstance(answer, Later)
+        return
+    assert isinstance(answer, Refused)
+    assert answer.refusal == row
+    sentence = sentence_of(answer.refusal, answer.message)
+    assert sentence.startswith(f"{row.cause} {row.remedy}")
+
+
+def test_no_two_refusals_have_the_same_words() -> None:
+    assert len({(row.cause, row.remedy) for row in TIKTOKS}) == len(TIKTOKS)
