@@ -109,11 +109,6 @@ def after(pace: Pace, begins_at: datetime, looked_at: datetime) -> NextLook:
     return NextLook(at=max(looked_at, begins_at) + EVERY[pace], pace=pace)
 
 
-def pace_of(glance: Glance, *, now: datetime) -> Pace:
-    """The most pressing pace that holds at `now`."""
-    return min((pace for pace, begins_at in paces_of(glance, now) if begins_at <= now), key=lambda pace: EVERY[pace])
-
-
 def paces_of(glance: Glance, now: datetime) -> Iterator[tuple[Pace, datetime]]:
     """Each pace of the glance with the instant from which it holds.
 

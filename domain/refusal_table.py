@@ -371,32 +371,6 @@ CODE_NOT_STARTED = Refusal(
     cause="The time of the code has not begun yet.",
     remedy="Nothing needs to be done: it is tried again when the time begins.",
 )
-CODE_ENDS_EARLY = Refusal(
-    symbol="code_ends_early",
-    who=Who.CREATOR,
-    cause="The code ends before the ads that need it.",
-    remedy="Extend the code in the post's ad settings until the ads are over.",
-)
-SAME_CODE_AGAIN = Refusal(
-    symbol="same_code_again",
-    who=Who.NOBODY,
-    cause="The same code was sent before, and the answer to it stands.",
-    remedy="Nothing needs to be done if it was accepted; if it was refused, only a changed or new code helps.",
-    is_hard=True,
-)
-BOUND_HERE = Refusal(
-    symbol="bound_here",
-    who=Who.NOBODY,
-    cause="This code is in use for this post and this advertiser already.",
-    remedy="Nothing needs to be done.",
-    is_hard=True,
-)
-BOUND_ELSEWHERE = Refusal(
-    symbol="bound_elsewhere",
-    who=Who.CREATOR,
-    cause="This code is in use for another post here already.",
-    remedy="Open the post that was asked for, copy the code in its ad settings, and send that one.",
-)
 NOT_CONNECTED = Refusal(
     symbol="not_connected",
     who=Who.OPERATOR,
@@ -414,10 +388,6 @@ OUR_ROWS = (
     WRONG_POST,
     CODE_ENDED,
     CODE_NOT_STARTED,
-    CODE_ENDS_EARLY,
-    SAME_CODE_AGAIN,
-    BOUND_HERE,
-    BOUND_ELSEWHERE,
     NOT_CONNECTED,
     NOT_CONFIRMED,
 )

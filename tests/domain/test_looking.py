@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from domain.authorization import State
 from domain.events import Route
-from domain.looking import EVERY, MUCH_A_DAY, RHYTHMS, SPREAD, Glance, NextLook, Pace, next_look, pace_of
+from domain.looking import EVERY, MUCH_A_DAY, RHYTHMS, SPREAD, Glance, NextLook, Pace, next_look, paces_of
 from tests.domain.story import day
 
 MINUTE = timedelta(minutes=1)
@@ -28,6 +28,11 @@ def glance(state: State = State.ACTIVE, **facts: Any) -> Glance:
 
 def look(*glances: Glance, at: float = 0) -> NextLook:
     return next_look(glances, advertiser_id="7200000000000000001", looked_at=day(at))
+
+
+def pace_of(seen: Glance, *, now: datetime) -> Pace:
+    """The most pressing pace that holds at `now`."""
+    return min((pace for pace, begins_at in paces_of(seen, now) if begins_at <= now), key=lambda pace: EVERY[pace])
 
 
 def glances() -> st.SearchStrategy[Glance]:
