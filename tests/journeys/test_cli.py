@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import Engine
@@ -22,28 +20,13 @@ from infra.clock import RunningClock
 from infra.database import hot
 from infra.inbox import Letter
 from infra.settings import load
+from tests.journeys.commands import Command, Ended
 from worker.access import NO_CENTER, NOT_LINKED, NOT_YET
 from worker.cases import UNCONNECTED
 from worker.pay import NO_SMTP
 
 KEY = "7200000000000000001/7300000000000000001"
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ended:
-    """How a command ended."""
-
-    code: object
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Command = Callable[..., Ended]
 
 
 @pytest.fixture

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 import structlog
@@ -20,23 +18,8 @@ from everspark.cli import main
 from infra.clock import HandClock, SystemClock
 from infra.settings import load
 from infra.vault import Vault, load_key
+from tests.journeys.commands import Command, Ended
 from tests.journeys.looking import APP, DAY, HOUR, SECRET, Lookout, key_of, lookout
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ended:
-    """How a command ended."""
-
-    code: object
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Command = Callable[..., Ended]
 
 
 @pytest.fixture
