@@ -1,16 +1,18 @@
 # Needs only make and a Python >= 3.11; everything else comes into .venv, pinned by hash.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench docs requirements clean
+.PHONY: help setup run test check bench bench-renewals docs requirements clean
 
 VENV := .venv
 BIN := $(if $(filter Windows_NT,$(OS)),$(VENV)/Scripts,$(VENV)/bin)
 STAMP := $(VENV)/.everspark-setup
 RUN_ARGS ?=
 TEST_ARGS ?=
+# A process for each core, each with a database of its own; more than four take longer to start than they save.
+PYTEST := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadgroup
 BENCH_ARGS ?=
 
 help: ## Says what each target does
-	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Makes .venv with the pinned dependencies; a second run does nothing
 
@@ -33,18 +35,21 @@ $(STAMP): requirements-dev.txt pyproject.toml
 run: setup ## Shows it live on 127.0.0.1:8080, with a simulated TikTok (RUN_ARGS="--port 9000"); for real: .venv/bin/everspark up
 	@exec $(BIN)/everspark up --demo $(RUN_ARGS)
 
-test: setup ## Runs the whole gate's tests (TEST_ARGS="-k journey")
-	@$(BIN)/python -m pytest $(TEST_ARGS)
+test: setup ## Runs the whole gate's tests on every core (TEST_ARGS="-k journey"; TEST_ARGS="-n 0 --pdb" in one process)
+	@$(PYTEST) $(TEST_ARGS)
 
 check: setup ## Format, lint, types, contracts, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest $(TEST_ARGS)
+	$(PYTEST) $(TEST_ARGS)
 
 bench: setup ## Measures against plain dramatiq, Celery and the database's own limit
 	@$(BIN)/python -m bench $(BENCH_ARGS)
+
+bench-renewals: setup ## Simulates a year of asking creators, beside a cron and a weekly list (BENCH_ARGS="--quick")
+	@$(BIN)/python -m bench.renewals $(BENCH_ARGS)
 
 docs: setup ## Writes the generated pages again
 	@$(BIN)/python -m everspark.settings_page > docs/settings.md

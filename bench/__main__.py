@@ -10,7 +10,7 @@ import structlog
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from bench import over_http, queued, reconciling, sweeping
+from bench import forecasting, over_http, queued, reconciling, sweeping
 from bench.queued import Say
 from bench.results import Result, keep, show
 from bench.servers import Stage, stage
@@ -28,6 +28,7 @@ MEASURES: dict[str, Measure] = {
     "http": over_http.http,
     "sweeps": sweeping.sweeps,
     "reconcile": reconciling.reconcile,
+    "forecast": forecasting.forecasts,
 }
 
 

@@ -21,6 +21,7 @@ from infra.metrics import Metrics
 from infra.producers import Registry
 from infra.settings import load
 from infra.vault import Vault, load_key
+from web.creator.site import Site
 from web.flusher import Flusher
 from web.ingress import Ingress
 from web.main import Application
@@ -53,7 +54,7 @@ def main() -> None:
         clock=SystemClock(),
         metrics=Metrics(),
     )
-    app: Any = Application(ingress, Starlette(), flusher, registry)
+    app: Any = Application(ingress, cast("Site", None), Starlette(), flusher, registry)
     uvicorn.run(
         app,
         port=int(sys.argv[1]),

@@ -100,6 +100,8 @@ class Authorization:
     revoked_at: datetime | None = None
     declined_at: datetime | None = None
     rung: int = 0
+    suggested_at: datetime | None = None
+    suggestion: str | None = None
     plan: Plan = Plan()
     flights: Mapping[str, Flight] = field(default_factory=dict)
 

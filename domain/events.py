@@ -199,11 +199,18 @@ class CodeSubmitted:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RenewalDue:
-    """The clock says that the ladder's rung `rung` for the period ending at `period_ends_at` is reached."""
+    """The clock says that the ladder's rung `rung` for the period ending at `period_ends_at` is reached.
+
+    `is_early`: it is not yet, but the same creator is written to now, and one message may carry both asks. With `away_from`
+    and `away_until`: it is not yet, but the creator will be away then.
+    """
 
     at: datetime
     period_ends_at: datetime
     rung: int
+    is_early: bool = False
+    away_from: datetime | None = None
+    away_until: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -213,4 +220,70 @@ class UnbindRequested:
     at: datetime
 
 
-Event = LifecycleEvent | CodeSubmitted | RenewalDue | UnbindRequested
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RenewalSuggested:
+    """Somebody says around when to ask for the renewal, and why."""
+
+    at: datetime
+    around: datetime
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LookWanted:
+    """Somebody waits for what TikTok shows of this one authorization."""
+
+    at: datetime
+
+
+Event = LifecycleEvent | CodeSubmitted | RenewalDue | UnbindRequested | RenewalSuggested | LookWanted
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CreatorSnoozed:
+    """The creator wants to be reminded later: not before `until`."""
+
+    at: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CreatorOptedOut:
+    """The creator does not want to be asked any more."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CreatorOptedIn:
+    """The creator may be asked again."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CreatorAway:
+    """The creator is not to be asked from `begins_at` until before `ends_at`."""
+
+    at: datetime
+    begins_at: datetime
+    ends_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PaymentDue:
+    """A payment to the creator is due (so nobody asks), or was made."""
+
+    at: datetime
+    is_due: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CreatorLinkWanted:
+    """The creator had a link to the page whose time is over, and wants a fresh one at the address that is known."""
+
+    at: datetime
+
+
+CreatorEvent = CreatorSnoozed | CreatorOptedOut | CreatorOptedIn | CreatorAway | PaymentDue | CreatorLinkWanted
+"""What is said of a creator; it concerns no single authorization."""

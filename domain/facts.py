@@ -101,6 +101,9 @@ def learn_period(known: Authorization, event: CodeGranted | PeriodExtended) -> A
         # An extension opens a ladder of its own: who has just extended by a week is not asked as if that were the end of a year.
         ladder_from=event.starts_at if isinstance(event, CodeGranted) else event.at,
         rung=known.rung if event.expires_at == known.expires_at else 0,
+        # A suggestion was about the period before.
+        suggested_at=known.suggested_at if event.expires_at == known.expires_at else None,
+        suggestion=known.suggestion if event.expires_at == known.expires_at else None,
         declined_at=known.declined_at if known.declined_at is not None and known.declined_at > event.at else None,
     )
 

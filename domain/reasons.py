@@ -39,6 +39,16 @@ class Reason(StrEnum):
     EXTENSION_AFTER_REVOCATION = "extension_after_revocation"
     ASKED = "asked"
     NO_LONGER_DUE = "no_longer_due"
+    RENEWED_MEANWHILE = "renewed_meanwhile"
+    ANOTHER_PERIOD = "another_period"
+    LATER_ASK = "later_ask"
+    ANOTHER_CREATOR = "another_creator"
+    JUST_ASKED = "just_asked"
+    SUGGESTED = "suggested"
+    SUGGESTED_TOO_LATE = "suggested_too_late"
+    CREATOR_TOLD = "creator_told"
+    LINK_WANTED = "link_wanted"
+    LOOK_WANTED = "look_wanted"
     WAITING_FOR_TIKTOK = "waiting_for_tiktok"
     NO_CODE_FOUND = "no_code_found"
     CODE_IN_HAND = "code_in_hand"
@@ -50,6 +60,8 @@ class Reason(StrEnum):
     # Why the next action is what it is.
     UNANSWERED_REQUEST = "unanswered_request"
     RENEWAL_NEEDED = "renewal_needed"
+    RENEWAL_SUGGESTED = "renewal_suggested"
+    BEFORE_HOLIDAY = "before_holiday"
     LADDER_CLIMBED = "ladder_climbed"
     NO_AD_NEEDS_IT = "no_ad_needs_it"
     COVERED = "covered"
@@ -93,6 +105,16 @@ SENTENCES: dict[Reason, str] = {
     Reason.EXTENSION_AFTER_REVOCATION: "an extension came after a revocation; a person should look",
     Reason.ASKED: "a renewal request to the creator is owed",
     Reason.NO_LONGER_DUE: "the renewal was no longer due when its turn came",
+    Reason.RENEWED_MEANWHILE: "the period was extended",
+    Reason.ANOTHER_PERIOD: "another period, which ends earlier, took its place",
+    Reason.JUST_ASKED: "a message that went just before asked for it already",
+    Reason.ANOTHER_CREATOR: "it belongs to another creator by now, who is asked next time",
+    Reason.LATER_ASK: "a later ask takes its place",
+    Reason.SUGGESTED: "somebody suggested when to ask for the renewal",
+    Reason.SUGGESTED_TOO_LATE: "no running period ends after the suggested instant, or one was followed already",
+    Reason.LINK_WANTED: "the creator wants a fresh link to their page; at most one an hour is sent",
+    Reason.LOOK_WANTED: "somebody waits for what TikTok shows of it; it is looked at",
+    Reason.CREATOR_TOLD: "a fact of the creator was noted",
     Reason.WAITING_FOR_TIKTOK: "waiting for TikTok to confirm the code",
     Reason.NO_CODE_FOUND: "no Spark code was found in the text; a person should look",
     Reason.CODE_IN_HAND: "this very code is being checked already",
@@ -103,6 +125,8 @@ SENTENCES: dict[Reason, str] = {
     Reason.UNREADABLE: "the stored event cannot be read; a person should look",
     Reason.UNANSWERED_REQUEST: "the request lapses when nobody answers",
     Reason.RENEWAL_NEEDED: "something that needs the authorization runs on after its end",
+    Reason.RENEWAL_SUGGESTED: "it needs a renewal, and somebody suggested to ask around then",
+    Reason.BEFORE_HOLIDAY: "it needs a renewal, and the creator will be away until it ends, so the ask comes before that",
     Reason.LADDER_CLIMBED: "every request before the end was sent",
     Reason.NO_AD_NEEDS_IT: "no running ad and no stated need depends on it",
     Reason.COVERED: "every flight and every stated need ends before the authorization does",

@@ -1,7 +1,8 @@
 """When a creator is asked to renew, and when not: one table of windows and rungs, and one pure plan.
 
-A period's last third is its renewal window (at most 30 days). Its last twentieth is the emergency in which every hint
-that would delay an ask is ignored, its last fiftieth the last resort. The figures follow ACME clients' practice.
+Near its end a period has a window in which its creator is asked, an emergency in which hints that would delay an ask give
+way, and a last resort. The figures began as ACME clients' practice (a third of the period, a twentieth, a fiftieth); short
+codes are asked for earlier than that, as docs/decisions/0015 tells.
 """
 
 from __future__ import annotations
@@ -53,8 +54,8 @@ def law(days: int, window: float, emergency: float, last_resort: float, rungs: t
 # fmt: off
 LAWS = (
     #    days  window  emergency  last resort  asks, in days before the end (negative: after it)
-    law(    7,   2.33,      0.35,        0.14, (2.3, 1, 0.5, -1)),
-    law(   30,  10,         1.5,         0.6,  (10, 5, 2, 1, -1, -5)),
+    law(    7,   5,         1,           0.14, (5, 3, 1.5, 0.7, -1)),
+    law(   30,  10,         2,           0.6,  (10, 7, 4, 2, -1, -5)),
     law(   60,  20,         3,           1.2,  (20, 10, 5, 2, 1, -1, -5)),
     law(  180,  30,         9,           3.6,  (30, 14, 7, 3, 1, -1, -5)),
     law(  365,  30,        18,           7.3,  (30, 14, 7, 3, 1, -1, -5)),
@@ -72,13 +73,15 @@ STALE_AFTER = timedelta(days=7)
 class Policy:
     """What operators may set: the periods on offer (days) and how long a request may stay unanswered.
 
-    `unbind_after`: how long after its end a post is unbound at TikTok; None: never by itself.
+    `unbind_after`: how long after its end a post is unbound at TikTok; None: never by itself. `digest_span`: how far ahead
+    an ask may be brought forward into a message that the same creator gets anyway.
     """
 
     offered_days: tuple[int, ...] = (7, 30, 60, 365)
     lapse_after: timedelta = timedelta(days=14)
     minimum_daily_budget: int = 50
     unbind_after: timedelta | None = None
+    digest_span: timedelta = timedelta(days=3)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,11 +91,17 @@ class AskDue:
     rung: int
     urgency: Urgency
     days: int
+    why: str = Reason.RENEWAL_NEEDED
 
 
 def law_of(begins_at: datetime, ends_at: datetime) -> Law:
     """The row for a period: the longest one that the period fills, give or take a day."""
-    days = (ends_at - begins_at).days + 1
+    return row_for((ends_at - begins_at).days + 1)
+
+
+@lru_cache(maxsize=1024)
+def row_for(days: int) -> Law:
+    """The longest row of at most so many days, else the shortest."""
     return next((row for row in reversed(LAWS) if row.days <= days), LAWS[0])
 
 
@@ -123,6 +132,8 @@ def plan_before_the_end(authorization: Authorization, now: datetime) -> Plan:
     rung = next_rung(authorization, now)
     if rung is None or rung.at >= ends_at:
         return Plan(action=Action.EXPIRE, at=ends_at, why=Reason.LADDER_CLIMBED)
+    if suggested := suggested_rung(authorization, rung, now):
+        return Plan(action=Action.ASK, at=suggested.at, why=Reason.RENEWAL_SUGGESTED)
     return Plan(action=Action.ASK, at=rung.at, why=Reason.RENEWAL_NEEDED)
 
 
@@ -158,10 +169,12 @@ def objection_to_asking(authorization: Authorization, from_: datetime) -> Reason
 
 def need_of(authorization: Authorization) -> datetime | None:
     """Until when something needs the authorization; None if nothing does. An ad without an end needs it for ever."""
-    ends = [flight.ad.flight_end or FOREVER for flight in authorization.flights.values() if flight.is_wanted]
-    if authorization.needed_until is not None:
-        ends.append(authorization.needed_until)
-    return max(ends, default=None)
+    need = authorization.needed_until
+    for flight in authorization.flights.values():
+        if flight.is_wanted:
+            end = flight.ad.flight_end or FOREVER
+            need = end if need is None or end > need else need
+    return need
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -190,13 +203,19 @@ def rungs_left(authorization: Authorization) -> list[Rung]:
     begins_at, ends_at = authorization.ladder_begins_at, authorization.expires_at
     if begins_at is None or ends_at is None:
         return []
-    after_end = authorization.state is State.EXPIRED
-    row, share = law_of(begins_at, ends_at), jitter_share(authorization.key, ends_at)
-    return [
+    used, after_end = authorization.rung, authorization.state is State.EXPIRED
+    ladder = ladder_of(authorization.key, begins_at, ends_at)
+    return [rung for rung in ladder if rung.number >= used and (rung.at > ends_at) == after_end]
+
+
+@lru_cache(maxsize=1024)
+def ladder_of(key: str, begins_at: datetime, ends_at: datetime) -> tuple[Rung, ...]:
+    """All rungs of a period, in the order of time: an ask after the end is spread to later, never to before it."""
+    row, share = law_of(begins_at, ends_at), jitter_share(key, ends_at)
+    return tuple(
         Rung(number=number, at=ends_at - before + most_jitter(row, before) * share)
         for number, before in enumerate(row.rungs)
-        if number >= authorization.rung and (before < NOTHING) == after_end
-    ]
+    )
 
 
 def most_jitter(row: Law, before: timedelta) -> timedelta:
@@ -204,25 +223,60 @@ def most_jitter(row: Law, before: timedelta) -> timedelta:
     return NOTHING if NOTHING < before <= row.emergency else min(MOST_JITTER, abs(before) / 20)
 
 
-@lru_cache(maxsize=1024)
 def jitter_share(key: str, ends_at: datetime) -> float:
     """0 to 1, random-looking, and always the same for one period of one authorization."""
     seed = hashlib.blake2b(f"{key} {ends_at.timestamp()}".encode(), digest_size=4).digest()
     return float(int.from_bytes(seed) / 2**32)
 
 
-def ask_due(authorization: Authorization, *, now: datetime, policy: Policy) -> AskDue | None:
-    """The ask that is due at `now`, or None if the plan has none by then."""
-    upcoming = authorization.plan
-    if upcoming.action is not Action.ASK or upcoming.at is None or upcoming.at > now:
+def suggested_rung(authorization: Authorization, rung: Rung, now: datetime) -> Rung | None:
+    """The ask that a suggestion moves, in place of `rung`; None where none is pending, or it would delay an emergency."""
+    at, ends_at, begins_at = authorization.suggested_at, authorization.expires_at, authorization.ladder_begins_at
+    if at is None or ends_at is None or begins_at is None or at >= ends_at:
         return None
-    if authorization.is_running and authorization.expires_at is not None and authorization.expires_at <= now:
+    if at > rung.at and at > ends_at - law_of(begins_at, ends_at).emergency:
+        return None
+    # What the suggestion passes by is not asked as well.
+    moved = next_rung(authorization, max(at, now)) or rung
+    return Rung(number=moved.number, at=at)
+
+
+def may_come_early(at: datetime, ends_at: datetime, *, now: datetime, policy: Policy) -> bool:
+    """Whether the ask due at `at` may join a message at `now`: within the digest span, and by at most half its distance
+    from the end, so that a ladder is not climbed long before its last rungs could help.
+    """
+    return at - now <= min(policy.digest_span, (ends_at - at) / 2)
+
+
+def ask_due(
+    authorization: Authorization,
+    *,
+    now: datetime,
+    policy: Policy,
+    is_early: bool = False,
+    comes_forward: bool = False,
+) -> AskDue | None:
+    """The ask that is due at `now` (or may join a message then, if `is_early`; or is made now whenever it is planned for, if
+    it `comes_forward`), or None if the plan has none.
+    """
+    upcoming, ends_at = authorization.plan, authorization.expires_at
+    if upcoming.action is not Action.ASK or upcoming.at is None or ends_at is None:
+        return None
+    may_join = is_early and may_come_early(upcoming.at, ends_at, now=now, policy=policy)
+    if upcoming.at > now and not (may_join or comes_forward):
+        return None
+    if authorization.is_running and ends_at <= now:
         return None
     rung = next_rung(authorization, now)
-    if rung is None or authorization.expires_at is None:
+    if rung is None:
         return None
+    if upcoming.why == Reason.RENEWAL_SUGGESTED:
+        rung = suggested_rung(authorization, rung, now) or rung
     return AskDue(
-        rung=rung.number, urgency=urgency_of(authorization, now), days=smallest_period(authorization, now, policy)
+        rung=rung.number,
+        urgency=urgency_of(authorization, now),
+        days=smallest_period(authorization, now, policy),
+        why=upcoming.why,
     )
 
 
@@ -243,5 +297,11 @@ def smallest_period(authorization: Authorization, now: datetime, policy: Policy)
     """The fewest days on offer that cover the need, else the most. TikTok adds days to what is left."""
     ends_at = max(authorization.expires_at or now, now)
     need = min(need_of(authorization) or ends_at, authorization.contract_ends_at or FOREVER)
-    offered = sorted(policy.offered_days)
-    return next((days for days in offered if need - ends_at <= timedelta(days=days)), offered[-1])
+    left = need - ends_at
+    return next((days for days, span in on_offer(policy.offered_days) if left <= span), max(policy.offered_days))
+
+
+@lru_cache(maxsize=64)
+def on_offer(offered_days: tuple[int, ...]) -> tuple[tuple[int, timedelta], ...]:
+    """The periods on offer, the shortest first, as days and as spans."""
+    return tuple((days, timedelta(days=days)) for days in sorted(offered_days))

@@ -11,8 +11,9 @@ from psycopg.rows import dict_row
 import infra.authorizations
 from domain.authorization import State
 from domain.eligibility import PostPolicy, judge
-from domain.reasons import sentence
+from domain.explaining import told_why
 from domain.worth import Worth, worth
+from everspark import endings as ended
 from everspark.money import plain, plain_worth, told
 from everspark.opened import AsJson, Data, opened
 from everspark.outcomes import NOT_FOUND, Stop, say
@@ -20,23 +21,25 @@ from everspark.printing import as_facts, as_json, as_table
 from everspark.standing import next_step, status_in_words
 from infra import kpis, sightings, waiting
 from infra.database import hot
-from infra.outbox import ASK_MAIL
 from infra.sightings import CONFIRMED_AT
 
 SHOW = f"""
 SELECT id, key, advertiser_id, item_id, account_handle AS account, route, state, condition, expires_at,
-       next_action, next_action_at, why, {CONFIRMED_AT} AS confirmed
+       next_action, next_action_at, why, suggested_at, suggestion, decided_at, decided_why, withheld_at, withheld_why,
+       {CONFIRMED_AT} AS confirmed
 FROM authorizations WHERE key = %s
 """
 HISTORY = """
 SELECT at, recorded_at, event, outcome, from_state AS "from", to_state AS "to", reason, note
 FROM history WHERE authorization_id = %s ORDER BY id
 """
+# An ask that its message went without was withheld. The message itself is forgotten after a time, not when it was sent.
 ASKS = """
-SELECT asks.rung, asks.asked_at, outbox.status, outbox.last_error AS reason, outbox.settled_at
-FROM asks LEFT JOIN outbox
-  ON outbox.authorization_id = asks.authorization_id AND outbox.ask_id = asks.id AND outbox.kind = %(mail)s
-WHERE asks.authorization_id = %(id)s ORDER BY asks.id, outbox.id
+SELECT asks.rung, asks.days, asks.asked_at, asks.sent_at,
+       CASE WHEN asks.sent_at IS NOT NULL THEN 'done' WHEN outbox.status = 'done' THEN 'withheld' ELSE outbox.status END
+       AS status, outbox.last_error AS reason, CASE WHEN outbox.status = 'owed' THEN outbox.due_at END AS looked_at_again
+FROM asks LEFT JOIN outbox ON outbox.id = asks.outbox_id
+WHERE asks.authorization_id = %(id)s ORDER BY asks.id
 """
 WAITING = "SELECT status, count(*) FROM pending WHERE key = %s GROUP BY status ORDER BY status"
 LIST = f"""
@@ -68,9 +71,10 @@ def show(
     if json:
         as_json(found)
         return
-    history, asks, owed, post, money = (found.pop(name) for name in ("history", "asks", "owed", "post", "money"))
+    names = ("history", "asks", "endings", "owed", "post", "money")
+    history, asks, endings, owed, post, money = (found.pop(name) for name in names)
     step = found.pop("next_step")
-    as_facts(found | {"why": f"{sentence(found['why'])} ({found['why']})"} | _money_facts(money))
+    as_facts(found | _whys(found) | _money_facts(money))
     if step is not None:
         say(f"\nNext step: {step}")
     _print_owed(owed)
@@ -83,6 +87,14 @@ def show(
     as_table(columns, [[row[name] for name in columns] for row in history], title="\nHistory")
     if asks:
         as_table(list(asks[0]), [list(row.values()) for row in asks], title="\nAsks, and their messages")
+    if endings:
+        ended.as_rows(endings, ended.COLUMNS[1:], title="\nHow its periods ended")
+
+
+def _whys(found: dict[str, Any]) -> dict[str, str | None]:
+    """Each reason code with its sentence: of the plan, of the last decision to ask, and of the last one not to."""
+    names = ("why", "decided_why", "withheld_why")
+    return {name: found[name] and f"{told_why(found[name])} ({found[name]})" for name in names}
 
 
 def _print_owed(owed: list[dict[str, Any]]) -> None:
@@ -148,6 +160,12 @@ def list_(
     as_table((*columns, "spend a day", "at risk"), table)
 
 
+def need_one(connection: psycopg.Connection[Any], key: str) -> None:
+    """Raises Stop where there is no authorization of this key."""
+    if connection.execute(SHOW, [key]).fetchone() is None:
+        raise Stop(unknown(connection, key), NOT_FOUND)
+
+
 def worths_of(connection: psycopg.Connection[Any], keys: list[str], *, now: datetime) -> dict[str, Worth]:
     """What each of these authorizations is worth."""
     days = kpis.days_of(connection, keys, now=now)
@@ -196,7 +214,8 @@ def read(connection: psycopg.Connection[Any], key: str, *, policy: PostPolicy, n
     found["post"] = post_of(connection, found["key"], policy=policy, now=now)
     found["money"] = plain_worth(worths_of(connection, [found["key"]], now=now)[found["key"]])
     found["history"] = cursor.execute(HISTORY, [identity]).fetchall()
-    found["asks"] = cursor.execute(ASKS, {"id": identity, "mail": ASK_MAIL}).fetchall()
+    found["endings"] = ended.read(connection, now=now, key=found["key"])
+    found["asks"] = cursor.execute(ASKS, {"id": identity}).fetchall()
     found["owed"] = waiting.owed_to(connection, identity, found["key"])
     found["next_step"] = next_step(found)
     return found

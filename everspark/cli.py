@@ -6,14 +6,22 @@ import typer
 
 from everspark import (
     advertisers,
+    asking,
     authorizations,
+    creator_links,
+    creators,
     doctor,
+    endings,
+    endpoints,
+    escalations,
     events,
+    forecasting,
     looking,
     processes,
     producers,
     sending,
     simulating,
+    suggesting,
     unbinding,
     up,
 )
@@ -39,8 +47,17 @@ app.command()(sending.send)
 app.command()(authorizations.show)
 app.command("list")(authorizations.list_)
 app.command()(unbinding.unbind)
+app.command()(suggesting.suggest)
+app.command()(endings.endings)
+app.command()(forecasting.forecast)
+creators.app.command("links")(creator_links.links)
+creators.app.command("revoke-links")(creator_links.revoke_links)
+app.add_typer(creators.app, name="creator")
 app.command()(looking.look)
+app.command()(escalations.escalations)
 app.add_typer(advertisers.app, name="advertiser")
+app.add_typer(endpoints.app, name="endpoint")
+app.add_typer(asking.app, name="ask")
 app.add_typer(events.app, name="events")
 app.command()(doctor.doctor)
 app.command()(simulating.simulator)

@@ -49,7 +49,7 @@ class Finding:
 
 def messages(connection: psycopg.Connection[Any], now: datetime) -> Finding:
     """What was owed to people and did not arrive, or may not have."""
-    failed, uncertain, older, _ = _counted(connection, PAYABLE, now)
+    failed, uncertain, older, _ = counted(connection, PAYABLE, now)
     remedies = [remedy for count, remedy in ((failed, FAILED), (uncertain, UNCERTAIN)) if count]
     detail = f"{failed} failed, {uncertain} uncertain in the last {RECENT.days} days; {older} older"
     return Finding(name="outbox", ok=not remedies, detail=detail, remedy="; ".join(remedies))
@@ -57,7 +57,7 @@ def messages(connection: psycopg.Connection[Any], now: datetime) -> Finding:
 
 def calls(connection: psycopg.Connection[Any], now: datetime) -> Finding:
     """What was owed to TikTok. A lost answer is settled by reading: only what failed wants a person."""
-    failed, uncertain, older, keys = _counted(connection, EFFECTS, now)
+    failed, uncertain, older, keys = counted(connection, EFFECTS, now)
     named = f" ({', '.join(keys)})" if keys else ""
     detail = f"{failed} failed in the last {RECENT.days} days{named}; {older} older"
     detail += f"; {uncertain} uncertain, settled by reading TikTok" if uncertain else ""
@@ -88,7 +88,7 @@ def remedy_of(reason: str) -> str | None:
     return next((row.remedy for row in REFUSED if reason.startswith(row.cause)), None)
 
 
-def _counted(
+def counted(
     connection: psycopg.Connection[Any], kinds: tuple[str, ...], now: datetime
 ) -> tuple[int, int, int, list[str]]:
     """Failed, uncertain, older than RECENT, and the keys of those that failed last."""

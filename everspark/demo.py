@@ -64,6 +64,9 @@ def settings_of(settings: Settings, *, day_seconds: float) -> Settings:
         "secret_key": "",
         "public_url": "",
         "smtp_url": "",
+        # Nobody real is told of what only seems to lapse.
+        "alert_urls": "",
+        "creator_channel_url": "",
         "mail_from": "Everspark demo <everspark@demo.example>",
         "tiktok_app_id": APP_ID,
         "tiktok_secret": secrets.token_hex(16),
@@ -72,6 +75,7 @@ def settings_of(settings: Settings, *, day_seconds: float) -> Settings:
         "offer_180_days": False,
         "unbind_after_days": 30,
         "sweep_seconds": max(0.2, day_seconds / SWEEPS_A_DAY),
+        "climb_seconds": 10,
         # The vows speak of minutes of the machine, which are weeks here.
         "vows_seconds": 1e9,
     }

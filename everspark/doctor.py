@@ -9,7 +9,7 @@ import psycopg
 import typer
 from sqlalchemy import Engine
 
-from everspark import address, debts
+from everspark import address, debts, reach
 from everspark.debts import Finding
 from everspark.money import one
 from everspark.opened import AsJson, Data, database, need_a_database
@@ -42,10 +42,13 @@ NAMES = (
         "outbox",
         "calls",
         "waits",
+        "endpoints",
+        "channels",
         "tiktok",
         "spend",
         "redis",
         "smtp",
+        "links",
     ),
     *(f"sweep {job}" for job in ledger.JOBS if job != "vows"),
 )
@@ -67,7 +70,10 @@ def doctor(
     data: Data = None,
     json: AsJson = False,
 ) -> None:
-    """Looks at database, migrations, Redis, mail, clock and sweeps. Ends with 1 if something is wrong.
+    """Says what is wrong, and how to mend it; ends with 1 then.
+
+    Looks at key, database, clock, migrations, sweeps, vows, events, outbox (messages), calls (to TikTok), waits (for a
+    person), endpoints, channels (alerts), tiktok, spend, redis, smtp and links (to creators' pages).
 
     Example: everspark doctor --json
     Example: everspark doctor --only database --only sweeps
@@ -95,7 +101,7 @@ def _chosen(findings: list[Finding], only: list[str]) -> list[Finding]:
 
 def examine(settings: Settings) -> list[Finding]:
     """All findings; what depends on a database that is away is left out."""
-    return [_key(settings), *_around_the_database(settings), _redis(settings), _smtp(settings)]
+    return [_key(settings), *_around_the_database(settings), _redis(settings), _smtp(settings), reach.links(settings)]
 
 
 def _around_the_database(settings: Settings) -> list[Finding]:
@@ -125,6 +131,7 @@ def _in_the_database(engine: Engine, settings: Settings) -> list[Finding]:
         now = clock.now()
         found = [*findings, *_sweeps(connection, settings, clock), _events(connection)]
         found += [debts.messages(connection, now), debts.calls(connection, now), debts.waits(connection)]
+        found += [reach.endpoints(connection, now), reach.channels(connection, settings, now)]
         return [*found, _tiktok(connection, settings, clock), _spend(connection, now)]
 
 

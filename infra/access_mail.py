@@ -9,7 +9,9 @@ from email.message import EmailMessage
 from typing import Any
 from urllib.parse import urlsplit
 
-from infra.ask_mail import LONGEST_NAME, addressed, language_of, one_line, written
+from infra.ask_mail import LONGEST_NAME
+from infra.mail_words import language_of, one_line
+from infra.writing import addressed, rendered, written
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,8 +34,8 @@ def compose_invitation(invitation: Invitation, *, sender: Address, now: datetime
         raise ValueError("TikTok's link does not begin with https://")
     words = _words(invitation)
     to = addressed(words["name"], invitation.email)
-    language, key = language_of(invitation.locale), invitation.idempotency_key
-    return written("access", language, words, to=to, idempotency_key=key, sender=sender, now=now)
+    page = rendered("access", language_of(invitation.locale), words)
+    return written(page, to=to, idempotency_key=invitation.idempotency_key, sender=sender, now=now)
 
 
 def _words(invitation: Invitation) -> dict[str, Any]:

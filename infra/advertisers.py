@@ -107,11 +107,26 @@ def connected_ids(connection: psycopg.Connection[Any]) -> frozenset[str]:
     return frozenset(row[0] for row in rows)
 
 
+LOCK = """
+SELECT FROM advertisers WHERE advertiser_id = ANY(%s) ORDER BY advertiser_id COLLATE "C" FOR NO KEY UPDATE
+"""
+
+
+def lock(connection: psycopg.Connection[Any], advertiser_ids: Sequence[str]) -> None:
+    """Keeps them for this transaction, in one order, so that two workers never deadlock."""
+    if advertiser_ids:
+        connection.execute(LOCK, [list(advertiser_ids)], prepare=True)
+
+
 SOON = """
+WITH locked AS MATERIALIZED (
+    SELECT advertiser_id FROM advertisers WHERE advertiser_id = ANY(%(ids)s) AND token IS NOT NULL
+    ORDER BY advertiser_id COLLATE "C" FOR NO KEY UPDATE
+)
 UPDATE advertisers SET next_look_at = least(next_look_at, greatest(%(now)s, tried_at + %(apart)s::interval,
         CASE WHEN NOT %(is_asked)s THEN rests_until END)),
     rests_until = CASE WHEN %(is_asked)s THEN NULL ELSE rests_until END
-WHERE advertiser_id = ANY(%(ids)s) AND token IS NOT NULL
+FROM locked WHERE advertisers.advertiser_id = locked.advertiser_id
 """
 
 

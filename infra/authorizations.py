@@ -20,7 +20,7 @@ from domain.events import Ad, Condition, Creator, Route
 LOAD = """
 SELECT key, route, state, state_reason, state_since, condition, condition_at, days, needed_until, contract_ends_at,
     reference, item_url, requested_at, starts_at, expires_at, ladder_from, period_source, corrected_at,
-    revoked_at, declined_at, rung, next_action, next_action_at, why
+    revoked_at, declined_at, rung, suggested_at, suggestion, next_action, next_action_at, why
 FROM authorizations WHERE key = ANY(%s)
 """
 LOAD_ADS = """
@@ -61,7 +61,7 @@ def authorization_of(row: tuple[Any, ...], flights: Mapping[str, Flight]) -> Aut
     ]
     (reference, item_url, requested_at, starts_at, expires_at, ladder_from) = row[10:16]
     (period_source, corrected_at, revoked_at, declined_at, rung) = row[16:21]
-    (next_action, next_action_at, why) = row[21:]
+    (suggested_at, suggestion, next_action, next_action_at, why) = row[21:]
     return Authorization(
         key=key,
         route=Route(route),
@@ -84,6 +84,8 @@ def authorization_of(row: tuple[Any, ...], flights: Mapping[str, Flight]) -> Aut
         revoked_at=revoked_at,
         declined_at=declined_at,
         rung=rung,
+        suggested_at=suggested_at,
+        suggestion=suggestion,
         plan=Plan(action=Action(next_action) if next_action else None, at=next_action_at, why=why),
         flights=flights,
     )
@@ -118,18 +120,21 @@ SAVE = """
 INSERT INTO authorizations AS known (
     key, advertiser_id, item_id, account_handle, route, state, state_reason, state_since, condition, condition_at, days,
     needed_until, contract_ends_at, reference, item_url, requested_at, starts_at, expires_at, ladder_from, period_source,
-    corrected_at, revoked_at, declined_at, rung, next_action, next_action_at, why, creator_id, created_at, updated_at
+    corrected_at, revoked_at, declined_at, rung, suggested_at, suggestion, next_action, next_action_at, why,
+    creator_id, created_at, updated_at
 )
 SELECT key, split_part(key, '/', 1), CASE WHEN key LIKE '%%/@%%' THEN NULL ELSE split_part(key, '/', 2) END,
     CASE WHEN key LIKE '%%/@%%' THEN substr(split_part(key, '/', 2), 2) END, route, state, state_reason, state_since,
     condition, condition_at, days, needed_until, contract_ends_at, reference, item_url, requested_at, starts_at,
-    expires_at, ladder_from, period_source, corrected_at, revoked_at, declined_at, rung, plan ->> 'action',
+    expires_at, ladder_from, period_source, corrected_at, revoked_at, declined_at, rung, suggested_at, suggestion,
+    plan ->> 'action',
     (plan ->> 'at')::timestamptz, plan ->> 'why', (SELECT id FROM creators WHERE handle = %s::jsonb ->> key), %s, %s
 FROM json_to_recordset(%s) AS t (
     key text, route text, state text, state_reason text, state_since timestamptz, condition text,
     condition_at timestamptz, days int4, needed_until timestamptz, contract_ends_at timestamptz, reference text,
     item_url text, requested_at timestamptz, starts_at timestamptz, expires_at timestamptz, ladder_from timestamptz,
-    period_source text, corrected_at timestamptz, revoked_at timestamptz, declined_at timestamptz, rung int2, plan json
+    period_source text, corrected_at timestamptz, revoked_at timestamptz, declined_at timestamptz, rung int2,
+    suggested_at timestamptz, suggestion text, plan json
 )
 ON CONFLICT (key) DO UPDATE SET
     route = excluded.route, state = excluded.state, state_reason = excluded.state_reason,
@@ -139,6 +144,7 @@ ON CONFLICT (key) DO UPDATE SET
     starts_at = excluded.starts_at, expires_at = excluded.expires_at, ladder_from = excluded.ladder_from,
     period_source = excluded.period_source, corrected_at = excluded.corrected_at,
     revoked_at = excluded.revoked_at, declined_at = excluded.declined_at, rung = excluded.rung,
+    suggested_at = excluded.suggested_at, suggestion = excluded.suggestion,
     next_action = excluded.next_action, next_action_at = excluded.next_action_at, why = excluded.why,
     creator_id = coalesce(excluded.creator_id, known.creator_id), updated_at = excluded.updated_at,
     version = known.version + 1

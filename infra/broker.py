@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any, Protocol
 
 import dramatiq
@@ -21,6 +22,7 @@ from dramatiq.middleware import default_middleware
 log = structlog.get_logger()
 
 DRAIN, PAY, CALL, LOOK = "drain", "pay", "call", "look"
+HOOK, CLIMB = "hook", "climb"
 MAILBOXES_QUEUE, OUTBOX_QUEUE, TIKTOK_QUEUE = "mailboxes", "outbox", "tiktok"
 # A message of a killed worker comes back by a random maintenance pass: after some ten minutes by default, like this
 # within seconds. The guarantee is the `rescue` sweep over SQL.
@@ -137,6 +139,22 @@ class Nudges:
         """A message to somebody is owed."""
         self._send({"outbox": message(PAY, OUTBOX_QUEUE)})
 
+    def outbox_in(self, span: timedelta) -> None:
+        """A message to somebody will be due after some seconds."""
+        self._send_in("outbox", message(PAY, OUTBOX_QUEUE), span)
+
+    def hooks(self) -> None:
+        """A webhook to an endpoint is owed."""
+        self._send({"hooks": message(HOOK, OUTBOX_QUEUE)})
+
+    def climbs(self) -> None:
+        """It is time to see whether silence has to climb."""
+        self._send({"climb": message(CLIMB, OUTBOX_QUEUE)})
+
+    def climbs_in(self, span: timedelta) -> None:
+        """The same after some seconds: a text to a creator waits for them."""
+        self._send_in("climb", message(CLIMB, OUTBOX_QUEUE), span)
+
     def calls(self) -> None:
         """A call to TikTok is owed."""
         self._send({"calls": message(CALL, TIKTOK_QUEUE)})
@@ -151,6 +169,13 @@ class Nudges:
             self._wake.clear(name)
         except redis.RedisError as error:
             log.warning("nudge_lost", name=name, error=type(error).__name__)
+
+    def _send_in(self, name: str, nudge: dramatiq.Message[Any], span: timedelta) -> None:
+        """Not coalesced: a nudge of now would come too soon."""
+        try:
+            self._broker.enqueue(nudge, delay=round(span.total_seconds() * 1000))
+        except (redis.RedisError, dramatiq.DramatiqError) as error:
+            log.warning("nudge_lost", names=[name], count=1, error=type(error).__name__)
 
     def _send(self, messages: dict[str, dramatiq.Message[None]]) -> None:
         if not messages:

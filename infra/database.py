@@ -73,6 +73,14 @@ def hot(engine: Engine) -> Iterator[psycopg.Connection]:
         pooled.close()
 
 
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[psycopg.Connection]:
+    """One transaction that sees the database as it stood at its first query, and can write nothing."""
+    with hot(engine) as connection:
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        yield connection
+
+
 def migrate(url: str, *, revision: str = "head") -> None:
     """Brings the database to the newest revision (or up to another); several processes may call it at once."""
     from alembic import command  # a fifth of a second that only migrating needs

@@ -15,7 +15,7 @@ from domain import spark_code
 from infra.contract import PRIVATE_TYPES, check, key_of
 from infra.envelopes import CODE_SHAPED, Envelope
 from infra.inbox import Letter
-from infra.public_types import PUBLIC_TYPES, Subject
+from infra.public_types import PUBLIC_TYPES, AboutCreator, Subject
 from infra.unreadable import INVALID, Unreadable, from_msgspec
 from infra.vault import Vault
 
@@ -62,7 +62,7 @@ class Reader:
             sealed=sealed,
         )
 
-    def _kept(self, subject: Subject, everything: Any, raw: bytes) -> tuple[bytes, bytes | None]:
+    def _kept(self, subject: Subject | AboutCreator, everything: Any, raw: bytes) -> tuple[bytes, bytes | None]:
         text = getattr(subject, "code", None)
         if text is None:
             return cleaned(everything, raw), None
@@ -110,9 +110,9 @@ def without_nul(text: str) -> str:
     return text
 
 
-def _decoded(decoder: msgspec.json.Decoder[Any], raw: bytes) -> Subject:
+def _decoded(decoder: msgspec.json.Decoder[Any], raw: bytes) -> Subject | AboutCreator:
     try:
-        subject: Subject = decoder.decode(raw)
+        subject: Subject | AboutCreator = decoder.decode(raw)
     except msgspec.DecodeError as error:
         raise from_msgspec(error, "$") from None
     return subject

@@ -32,6 +32,9 @@ LIBRARIES = {
     "dramatiq": "WARNING",
     "uvicorn": "WARNING",
     "httpx": "WARNING",
+    "httpcore": "WARNING",
+    "urllib3": "ERROR",
+    "apprise": "CRITICAL",
 }
 
 

@@ -11,7 +11,7 @@ import ssl
 from dataclasses import dataclass, field
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP as SMTP_POLICY
+from email.policy import EmailPolicy
 from typing import Protocol, Self
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
@@ -21,6 +21,28 @@ _PORTS = {"smtp": 25, "smtps": 465}
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
 _OK, _GO_AHEAD, _LATER, _NEVER = 250, 354, 400, 500
 _LOGIN_FIRST = 530  # "authentication required" and "issue STARTTLS first": about our settings, not about the message
+
+
+WHOLE = "List-Unsubscribe"
+
+
+class MailPolicy(EmailPolicy):
+    """As email.policy.SMTP, but an address to click stays whole: folded as text, a long one would be no address any more.
+
+    And no header begins on its second line, which some mail programs show as a space.
+    """
+
+    def fold(self, name: str, value: str) -> str:
+        return f"{name}: {value}{self.linesep}" if name == WHOLE else self._begun(name, super().fold(name, value))
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        return self.fold(name, value).encode("ascii", "surrogateescape")
+
+    def _begun(self, name: str, folded: str) -> str:
+        return folded.replace(f"{name}:{self.linesep} ", f"{name}: ", 1)
+
+
+POLICY = MailPolicy(linesep="\r\n")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -139,7 +161,7 @@ class SmtpMailer:
         except (OSError, smtplib.SMTPException) as error:
             return TryLater(reason=self._away(error), server_is_away=True)
         try:
-            return _hand_over(connection, sender, recipient, message.as_bytes(policy=SMTP_POLICY))
+            return _hand_over(connection, sender, recipient, message.as_bytes(policy=POLICY))
         finally:
             connection.close()
 

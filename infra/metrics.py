@@ -14,6 +14,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from domain.authorization import State
+from domain.escalation import Step
 from infra.clock import Clock
 from infra.ledger import JOBS
 from infra.tables import Handling, Payment, quoted
@@ -36,6 +37,7 @@ class Metrics:
         self._handled = self._counter("everspark_events_handled", "Events handled by the worker.", "outcome")
         self._paid = self._counter("everspark_outbox_paid", "Attempts at owed effects, by how they ended.", "status")
         self._called = self._counter("everspark_tiktok_called", "Attempts at owed calls, by how they ended.", "status")
+        self._hooked = self._counter("everspark_hooks", "Attempts at webhooks out, by how they ended.", "status")
         self._looked = self._counter("everspark_tiktok_looked", "What the looks at TikTok came to.", "what")
         self._swept = self._counter("everspark_sweep_announced", "What sweeps found and announced.", "job")
         self._sweep_seconds = Histogram(
@@ -56,6 +58,9 @@ class Metrics:
 
     def called(self, status: str, count: int = 1) -> None:
         self._called.labels(status).inc(count)
+
+    def hooked(self, status: str, count: int = 1) -> None:
+        self._hooked.labels(status).inc(count)
 
     def looked(self, *, advertisers: int, calls: int, letters: int) -> None:
         for what, count in (("advertisers", advertisers), ("calls", calls), ("letters", letters)):
@@ -158,6 +163,35 @@ GAUGES: tuple[tuple[str, str, str | None, str, tuple[str, ...]], ...] = (
         "status",
         "SELECT status, count(*) FROM outbox GROUP BY status",
         tuple(Payment),
+    ),
+    (
+        "everspark_requests_withheld",
+        "Owed requests to creators that wait for a better moment, by the reason.",
+        "reason",
+        (
+            "SELECT withheld_why, count(DISTINCT outbox.id) FROM outbox JOIN asks ON asks.outbox_id = outbox.id"
+            " JOIN authorizations ON authorizations.id = asks.authorization_id"
+            " WHERE outbox.kind = 'ask.mail' AND outbox.status = 'owed' AND withheld_at >= outbox.created_at"
+            " GROUP BY withheld_why"
+        ),
+        (),
+    ),
+    (
+        "everspark_escalations_open",
+        "Escalations that are open, by how far they climbed.",
+        "step",
+        "SELECT step, count(*) FROM escalations WHERE resolved_at IS NULL GROUP BY step",
+        tuple(Step),
+    ),
+    (
+        "everspark_endpoints",
+        "Endpoints of webhooks out, by how they stand.",
+        "standing",
+        (
+            "SELECT CASE WHEN disabled_at IS NOT NULL THEN 'disabled' WHEN failing_since IS NOT NULL THEN 'failing'"
+            " ELSE 'well' END AS standing, count(*) FROM endpoints GROUP BY standing"
+        ),
+        ("well", "failing", "disabled"),
     ),
     (
         "everspark_authorizations",

@@ -16,13 +16,14 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import Engine
 from sqlalchemy.pool import PoolProxiedConnection
 
-ASK_MAIL, ACCESS_MAIL = "ask.mail", "access.mail"
+ASK_MAIL, ACCESS_MAIL, LINK_MAIL = "ask.mail", "access.mail", "link.mail"
 # Messages to people, paid by worker/pay.py.
-PAYABLE = (ASK_MAIL, ACCESS_MAIL)
+PAYABLE = (ASK_MAIL, ACCESS_MAIL, LINK_MAIL)
 CODE_CHECK, ACCOUNT_ACCESS = "code.check", "account.access"
 OWN_CONFIRM, POST_UNBIND = "own.confirm", "post.unbind"
+LOOK_ONE = "look.one"
 # Calls to TikTok, paid by worker/effects.py.
-EFFECTS = (CODE_CHECK, ACCOUNT_ACCESS, OWN_CONFIRM, POST_UNBIND)
+EFFECTS = (CODE_CHECK, ACCOUNT_ACCESS, OWN_CONFIRM, POST_UNBIND, LOOK_ONE)
 
 # The wait before each further try.       in all   why
 RETRIES: tuple[timedelta, ...] = (
@@ -60,7 +61,7 @@ class Debt:
     kind: str
     key: str
     authorization_id: int | None
-    ask_id: int | None
+    creator_id: int | None
     idempotency_key: str
     payload: dict[str, Any]
     attempts: int
@@ -73,7 +74,6 @@ class Held:
 
     id: int
     key: str
-    ask_id: int | None
 
 
 @contextmanager
@@ -117,7 +117,7 @@ WITH due AS MATERIALIZED (
     ORDER BY due_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
 UPDATE outbox o SET status = 'paying', claimed_at = %(now)s, settled_at = NULL, attempts = least(o.attempts + 1, 32767)
 FROM due WHERE o.id = due.id
-RETURNING o.id, o.kind, o.key, o.authorization_id, o.ask_id, o.idempotency_key, o.payload, o.attempts, o.last_error
+RETURNING o.id, o.kind, o.key, o.authorization_id, o.creator_id, o.idempotency_key, o.payload, o.attempts, o.last_error
 """
 
 
@@ -160,17 +160,31 @@ def again(connection: psycopg.Connection[Any], debt: Debt, reason: str, *, now: 
     return due_at
 
 
-def wait(connection: psycopg.Connection[Any], debt: Debt, remedy: str, *, now: datetime) -> bool:
-    """Owed still, the try given back; true when it did not wait for this before, so that it is logged once."""
-    _reopen(connection, debt, remedy, now + HOLD, attempts=debt.attempts - 1)
+def wait(
+    connection: psycopg.Connection[Any],
+    debt: Debt,
+    remedy: str,
+    *,
+    now: datetime,
+    due_at: datetime | None = None,
+) -> bool:
+    """Owed still, the try given back; true when it did not wait for this before, so that it is logged once.
+
+    To be called in the transaction of the claim: a message that gathers asks is the only one of its creator, and stays it.
+    """
+    _reopen(connection, debt, remedy, due_at or now + HOLD, attempts=debt.attempts - 1)
     return debt.last_error != remedy
 
 
 def owed_now(connection: psycopg.Connection[Any], advertiser_id: str, *, now: datetime) -> None:
-    """What waited for this advertiser's connection waits no longer. An unbinding keeps its day."""
+    """What waited for this advertiser's connection waits no longer. An unbinding keeps its day.
+
+    A row that a worker owes anew at this moment is left to its own turn: to wait for it might be a deadlock.
+    """
     connection.execute(
-        """UPDATE outbox SET due_at = %(now)s
-           WHERE status = 'owed' AND due_at > %(now)s AND kind = ANY(%(kinds)s) AND split_part(key, '/', 1) = %(advertiser)s""",
+        """UPDATE outbox SET due_at = %(now)s WHERE id IN (SELECT id FROM outbox
+               WHERE status = 'owed' AND due_at > %(now)s AND kind = ANY(%(kinds)s)
+               AND split_part(key, '/', 1) = %(advertiser)s FOR UPDATE SKIP LOCKED)""",
         {"now": now, "kinds": [CODE_CHECK, ACCOUNT_ACCESS, OWN_CONFIRM], "advertiser": advertiser_id},
     )
 
@@ -183,8 +197,8 @@ WITH due AS MATERIALIZED (
     ORDER BY due_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED),
 held AS (
     UPDATE outbox o SET due_at = %(due_at)s, last_error = %(remedy)s FROM due WHERE o.id = due.id
-    RETURNING o.id, o.key, o.ask_id, due.last_error AS before)
-SELECT id, key, ask_id FROM held WHERE before IS DISTINCT FROM %(remedy)s ORDER BY id
+    RETURNING o.id, o.key, due.last_error AS before)
+SELECT id, key FROM held WHERE before IS DISTINCT FROM %(remedy)s ORDER BY id
 """
 
 
@@ -209,10 +223,12 @@ def hold(
 def abandoned(
     connection: psycopg.Connection[Any], *, now: datetime, kinds: Sequence[str] = PAYABLE, reason: str = POWER_CUT
 ) -> list[Held]:
-    """Rows still `paying` long after their claim become `uncertain`: whoever claimed them is gone."""
+    """Rows still `paying` long after their claim become `uncertain`: whoever claimed them is gone, or is settling them now."""
     query = """
         UPDATE outbox SET status = 'uncertain', settled_at = %(now)s, last_error = %(reason)s
-        WHERE status = 'paying' AND claimed_at < %(before)s AND kind = ANY(%(kinds)s) RETURNING id, key, ask_id"""
+        WHERE id IN (SELECT id FROM outbox WHERE status = 'paying' AND claimed_at < %(before)s AND kind = ANY(%(kinds)s)
+            FOR UPDATE SKIP LOCKED)
+        RETURNING id, key"""
     values = {"now": now, "reason": reason, "before": now - ABANDONED_AFTER, "kinds": list(kinds)}
     with connection.cursor(row_factory=class_row(Held)) as cursor:
         return cursor.execute(query, values).fetchall()

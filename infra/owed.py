@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -32,9 +32,10 @@ ON CONFLICT DO NOTHING
 
 
 def save_codes(connection: psycopg.Connection[Any], codes: Sequence[SubmittedCode]) -> None:
-    """Codes, once by fingerprint; the same code handed in again changes nothing."""
+    """Codes, once by fingerprint; the same code handed in again changes nothing. In one order: two mailboxes may get one."""
     if codes:
-        connection.execute(SAVE_CODES, [as_json(codes)], prepare=True)
+        rows = sorted(codes, key=lambda code: code.fingerprint)
+        connection.execute(SAVE_CODES, [as_json(rows)], prepare=True)
 
 
 # A row that was settled is owed anew; one that is open stays as it is, whatever of it is under way.
@@ -131,6 +132,21 @@ def owe_unbinds(connection: psycopg.Connection[Any], unbinds: Sequence[UnbindOwe
         connection.execute(OWE_UNBINDS, [now, as_json(rows)], prepare=True)
 
 
+OWE_LOOKS = f"""
+INSERT INTO outbox AS known (kind, key, authorization_id, idempotency_key, payload, due_at, created_at, last_error)
+SELECT 'look.one', key, (SELECT id FROM authorizations WHERE authorizations.key = t.key), 'look.one-' || key,
+    '{{}}'::jsonb, %(now)s, %(now)s, 'waiting for TikTok'
+FROM unnest(%(keys)s::text[]) AS t (key)
+ON CONFLICT (idempotency_key) DO {REOPEN}
+"""
+
+
+def owe_looks(connection: psycopg.Connection[Any], keys: Sequence[str], *, now: datetime) -> None:
+    """A look at each of these authorizations alone; one that is under way is enough."""
+    if keys:
+        connection.execute(OWE_LOOKS, {"keys": list(keys), "now": now}, prepare=True)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LinkOwed:
     """A message with the link by which a creator gives access to the account."""
@@ -156,36 +172,56 @@ def owe_link(connection: psycopg.Connection[Any], owed: LinkOwed, *, now: dateti
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AskOwed:
-    """A renewal request that a rung of the ladder calls for."""
+    """A renewal request that a rung of the ladder calls for; `why` is the reason code of the decision."""
 
     key: str
     period_ends_at: datetime
     rung: int
     urgency: str
     days: int
+    why: str
 
 
+# So long a creator's message waits for what the same sweep, or the next, makes due.
+GATHERING = timedelta(seconds=60)
+
+# A creator's asks join the one message that is being gathered. To join is to lock it: whoever pays it meanwhile waits, or
+# has left with it, and the asks begin another. Other workers wait at the creator (`creators.lock`), before they come here.
 OWE_ASKS = """
-WITH due AS (
-    SELECT authorizations.id AS owner, t.* FROM json_to_recordset(%s)
-        AS t (key text, period_ends_at timestamptz, rung int2, urgency text, days int4)
-    JOIN authorizations USING (key)
-), asked AS (
-    INSERT INTO asks (authorization_id, period_ends_at, rung, urgency, days, asked_at)
-    SELECT owner, period_ends_at, rung, urgency, days, %s FROM due
-    ON CONFLICT DO NOTHING RETURNING *
+WITH due AS MATERIALIZED (
+    SELECT authorizations.id AS owner, creator_id, handle, t.* FROM json_to_recordset(%(asks)s)
+        AS t (key text, period_ends_at timestamptz, rung int2, urgency text, days int4, why text)
+    JOIN authorizations USING (key) LEFT JOIN creators ON creators.id = creator_id
+    WHERE NOT EXISTS (SELECT FROM asks
+        WHERE authorization_id = authorizations.id AND period_ends_at = t.period_ends_at AND rung = t.rung)
+), gathered AS (
+    INSERT INTO outbox AS known (kind, key, creator_id, idempotency_key, payload, due_at, created_at)
+    SELECT 'ask.mail', 'creator/' || handle, creator_id,
+        -- The name of its first ask, which is in no other message.
+        (array_agg(format('ask-%%s-%%s-%%s', owner, to_char(period_ends_at, 'YYYYMMDD"T"HH24MISS.US'), rung)
+            ORDER BY owner, rung))[1], '{}'::jsonb, %(due_at)s, %(now)s
+    FROM due WHERE creator_id IS NOT NULL GROUP BY creator_id, handle ORDER BY creator_id
+    ON CONFLICT (creator_id) WHERE kind = 'ask.mail' AND status = 'owed' AND attempts = 0 AND creator_id IS NOT NULL
+    DO UPDATE SET due_at = least(known.due_at, excluded.due_at)
+    RETURNING id, creator_id
+), alone AS (
+    INSERT INTO outbox (kind, key, authorization_id, idempotency_key, payload, due_at, created_at)
+    SELECT 'ask.mail', key, owner, format('ask-%%s-%%s-%%s', owner, to_char(period_ends_at, 'YYYYMMDD"T"HH24MISS.US'), rung),
+        '{}'::jsonb, %(due_at)s, %(now)s
+    FROM due WHERE creator_id IS NULL RETURNING id, authorization_id
+), decided AS (
+    UPDATE authorizations SET decided_at = %(now)s, decided_why = why_asked
+    FROM (SELECT owner, why AS why_asked FROM due) AS asked WHERE id = owner
 )
-INSERT INTO outbox (kind, key, authorization_id, ask_id, idempotency_key, payload, due_at, created_at)
-SELECT 'ask.mail', key, owner, asked.id,
-    format('ask-%%s-%%s-%%s', owner, to_char(asked.period_ends_at, 'YYYYMMDD"T"HH24MISS.US'), asked.rung),
-    jsonb_build_object('period_ends_at', asked.period_ends_at, 'days', asked.days, 'rung', asked.rung,
-        'urgency', asked.urgency), asked_at, asked_at
-FROM asked JOIN due ON owner = authorization_id
+INSERT INTO asks (authorization_id, period_ends_at, rung, urgency, days, asked_at, outbox_id)
+SELECT owner, period_ends_at, rung, urgency, days, %(now)s, coalesce(gathered.id, alone.id)
+FROM due LEFT JOIN gathered USING (creator_id) LEFT JOIN alone ON authorization_id = owner
 """
 """The ask and its message, once for each rung of a period: the constraint holds whatever crashed before."""
 
 
 def owe_asks(connection: psycopg.Connection[Any], asks: Sequence[AskOwed], *, now: datetime) -> None:
-    """Asks that are due, with the messages that pay them."""
+    """Asks that are due, in the messages that pay them; the decision is noted with the authorization."""
     if asks:
-        connection.execute(OWE_ASKS, [as_json(asks), now], prepare=True)
+        values = {"asks": as_json(asks), "now": now, "due_at": now + GATHERING}
+        connection.execute(OWE_ASKS, values, prepare=True)

@@ -114,7 +114,35 @@ class PostChanged(Subject, frozen=True, kw_only=True):
     condition: Literal["public", "private", "under_review", "removed", "music_missing"]
 
 
-PUBLIC_TYPES: dict[str, type[Subject]] = {
+class RenewalSuggested(Subject, frozen=True, kw_only=True):
+    at: Instant
+    reason: Annotated[str, Meta(max_length=500, pattern=NO_CONTROL)] | None = None
+
+
+class NamedCreator(msgspec.Struct, frozen=True):
+    handle: Handle
+
+
+class AboutCreator(msgspec.Struct, frozen=True, kw_only=True):
+    """What concerns a creator, and no single authorization."""
+
+    creator: NamedCreator
+
+
+class CreatorSnoozed(AboutCreator, frozen=True, kw_only=True):
+    until: Instant
+
+
+class CreatorAway(AboutCreator, frozen=True, kw_only=True):
+    begins_at: Instant = msgspec.field(name="from")
+    ends_at: Instant = msgspec.field(name="until")
+
+
+class PaymentDue(AboutCreator, frozen=True, kw_only=True):
+    is_due: bool
+
+
+PUBLIC_TYPES: dict[str, type[Subject | AboutCreator]] = {
     "authorization.requested": AuthorizationRequested,
     "code.submitted": CodeSubmitted,
     "code.granted": CodeGranted,
@@ -124,4 +152,11 @@ PUBLIC_TYPES: dict[str, type[Subject]] = {
     "authorization.revoked": Refusal,
     "request.declined": Refusal,
     "post.changed": PostChanged,
+    "renewal.suggested": RenewalSuggested,
+    "look.wanted": Subject,
+    "creator.snoozed": CreatorSnoozed,
+    "creator.opted_out": AboutCreator,
+    "creator.opted_in": AboutCreator,
+    "creator.away": CreatorAway,
+    "creator.payment_due": PaymentDue,
 }

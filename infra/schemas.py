@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from infra.public_types import END, PUBLIC_TYPES
+from infra.public_types import END, PUBLIC_TYPES, AboutCreator
 
 VERSION = "1"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -33,7 +33,8 @@ def with_rules(type_: str, schema: Schema, *, offered_days: Sequence[int]) -> Sc
     """The struct's schema and what infra.contract.check asks beyond it."""
     own: Schema = in_their_words(schema)
     own.pop("title", None)
-    return own | {"allOf": _rules(type_, offered_days)}
+    rules = _rules(type_, offered_days)
+    return own | {"allOf": rules} if rules else own
 
 
 def in_their_words(part: Any) -> Any:
@@ -62,6 +63,8 @@ def _rules(type_: str, offered_days: Sequence[int]) -> list[Schema]:
                 {"if": _has("post"), "then": _has("route")},
                 {"if": _has("account"), "then": {"not": by_code}},
             ]
+        case _ if issubclass(PUBLIC_TYPES[type_], AboutCreator):
+            return []
         case "code.granted":
             return [either, {"if": _has("post"), "then": _has("expires_at")}]
         case _:

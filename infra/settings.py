@@ -9,21 +9,26 @@ import base64
 import binascii
 import os
 from collections.abc import Iterable
+from datetime import time
 from difflib import get_close_matches
-from email.utils import parseaddr
+from email.utils import getaddresses
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import structlog
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from infra.channel_urls import Channels
 from infra.mail import SmtpServer
 
 PREFIX = "EVERSPARK_"
 KEY_BYTES = 32
+# One more than can be held at a time: by mail, endpoints, channels, calls to TikTok and looks at it (worker/actors.py).
+LEAST_THREADS = 6
 STANDARD_PERIODS = (7, 30, 60, 365)
 log = structlog.get_logger()
 
@@ -62,6 +67,29 @@ class Settings(BaseSettings):
         description="`smtp://[user:password@]host:port[?starttls=1]` or `smtps://…`; empty lets messages wait.",
     )
     mail_from: str = Field("Everspark <everspark@localhost>", description="Sender of all mail.")
+    reply_to: str = Field("", description="Where answers to mail go; empty: messages say that nobody reads answers.")
+    templates_dir: str = Field(
+        "", description="Folder of your own texts of the mail to creators (docs/mail.md); empty: the built-in ones."
+    )
+    attach_calendar: bool = Field(
+        default=False, description="Whether mail brings the end of each authorization as a calendar entry (ICS)."
+    )
+    alert_urls: SecretStr = Field(
+        SecretStr(""),
+        description="Where operators are alerted: Apprise addresses (`slack://…`, `msteams://…`, `pagerduty://…`) between commas "
+        "or spaces; `ADVERTISER=slack://…` is for that advertiser alone. Empty: nobody is.",
+    )
+    alert_span_hours: float = Field(
+        8, ge=1, description="Hours within which an alert of the same topic is not sent again because more has joined."
+    )
+    creator_channel_url: SecretStr = Field(
+        SecretStr(""),
+        description="A second way to creators: an Apprise address with `{phone}` in it, for example "
+        "`twilio://SID:TOKEN@FROM/{phone}`; empty: mail is the only one.",
+    )
+    climb_seconds: float = Field(
+        300, ge=10, description="Seconds between looks for what nobody answered (escalations)."
+    )
     log_format: Literal["auto", "json", "console"] = Field(
         "auto", description="`json`, `console`, or `auto`: console on a terminal, otherwise JSON."
     )
@@ -70,6 +98,22 @@ class Settings(BaseSettings):
         default=False, description="Whether 180 days may be asked for beside 7, 30, 60 and 365."
     )
     lapse_after_days: int = Field(14, ge=1, description="Days after which an unanswered request lapses.")
+    digest_days: float = Field(
+        3, ge=0, le=14, description="Days within which the asks of one creator are gathered into one message."
+    )
+    quiet_until: time = Field(
+        time(9),
+        description="Hour of the creator's own clock from which messages to creators are sent, for example 09:00.",
+    )
+    quiet_from: time = Field(
+        time(20), description="Hour of the creator's own clock from which no more messages are sent that day."
+    )
+    quiet_weekends: bool = Field(default=True, description="Whether nothing is sent on Saturdays and Sundays either.")
+    quiet_zone: str = Field("UTC", description="IANA time zone of creators whose own is not known.")
+    weekly_cap: int = Field(2, ge=1, description="Most messages that one creator gets in any seven days.")
+    emergency_cap: int = Field(
+        4, ge=1, description="The same, where waiting would miss the end of an authorization; nothing goes beyond it."
+    )
     minimum_daily_budget: int = Field(
         50, ge=0, description="TikTok's least daily budget of a campaign; less is accepted with a warning."
     )
@@ -109,11 +153,14 @@ class Settings(BaseSettings):
     max_batch_events: int = Field(1000, ge=1, description="Most events in one delivery.")
     webhook_tolerance_seconds: int = Field(300, ge=1, description="Largest age of a signature.")
     rate_per_second: float = Field(0, ge=0, description="Deliveries a second for each producer; 0 means no limit.")
+    allow_private_destinations: bool = Field(
+        default=False,
+        description="Whether webhooks may go out to private and loopback addresses (http to loopback too): for trials only.",
+    )
     worker_threads: int = Field(
-        4,
-        ge=4,
+        LEAST_THREADS,
         le=64,
-        description="Threads of one worker process; a slow mail server and TikTok may hold three of them.",
+        description="Threads of one worker process; slow mail servers, endpoints, channels and TikTok may hold five of them.",
     )
     metrics_port: int = Field(
         0,
@@ -139,6 +186,13 @@ class Settings(BaseSettings):
             SmtpServer.parse(value)
         return value
 
+    @field_validator("alert_urls", "creator_channel_url")
+    @classmethod
+    def _names_channels(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        name = "alert_urls" if info.field_name == "alert_urls" else "creator_url"
+        Channels.parse(**{name: value.get_secret_value()})
+        return value
+
     @field_validator("public_url", "tiktok_url")
     @classmethod
     def _is_web_address(cls, value: str) -> str:
@@ -160,17 +214,53 @@ class Settings(BaseSettings):
             raise ValueError("give the base64 of exactly 32 bytes, for example from `openssl rand -base64 32`")
         return value
 
-    @field_validator("mail_from")
+    @field_validator("templates_dir")
+    @classmethod
+    def _has_sound_templates(cls, value: str) -> str:
+        from infra.mail_check import overrides_in  # only who has templates of their own waits for their libraries
+
+        overrides_in(value)
+        return value
+
+    @field_validator("mail_from", "reply_to")
     @classmethod
     def _is_an_address(cls, value: str) -> str:
-        if "@" not in parseaddr(value)[1]:
-            raise ValueError("write it as Name <name@example.com>")
+        addresses = [address for _, address in getaddresses([value])] if value else []
+        if value and (len(addresses) != 1 or "@" not in addresses[0]):
+            raise ValueError("give one address, as Name <name@example.com>, a name with a comma in double quotes")
+        return value
+
+    @field_validator("worker_threads")
+    @classmethod
+    def _leaves_one_for_events(cls, value: int) -> int:
+        if value < LEAST_THREADS:
+            raise ValueError(
+                f"give {LEAST_THREADS} or more, or leave it out: slow mail servers, endpoints, channels and TikTok may hold"
+                f" {LEAST_THREADS - 1} threads, and events need one"
+            )
+        return value
+
+    @field_validator("quiet_zone")
+    @classmethod
+    def _is_a_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):
+            raise ValueError("give the IANA name of a time zone, for example Europe/Paris") from None
         return value
 
     @field_validator("log_level", "log_format", mode="before")
     @classmethod
     def _in_lower_case(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _caps_fit(self) -> Self:
+        if self.emergency_cap < self.weekly_cap:
+            raise ValueError(
+                f"the cap of emergencies ({PREFIX}EMERGENCY_CAP) cannot be smaller than the weekly one ({PREFIX}WEEKLY_CAP)"
+            )
+        return self
 
     @model_validator(mode="after")
     def _fill_public_url(self) -> Self:

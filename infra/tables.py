@@ -164,6 +164,7 @@ class CreatorRow(SQLModel, table=True):
     """Who grants; contact facts as the producers gave them last."""
 
     __tablename__: ClassVar[Any] = "creators"
+    __table_args__ = (Index("creators_away", "away_from", postgresql_where=text("away_from IS NOT NULL")),)
 
     id: int | None = Field(default=None, sa_column=serial())
     handle: str = Field(sa_column=words(required=True, unique=True))
@@ -173,6 +174,11 @@ class CreatorRow(SQLModel, table=True):
     locale: str | None = Field(default=None, sa_column=words())
     timezone: str | None = Field(default=None, sa_column=words())
     updated_at: datetime = Field(sa_column=instant(required=True))
+    opted_out_at: datetime | None = Field(default=None, sa_column=instant())
+    snoozed_until: datetime | None = Field(default=None, sa_column=instant())
+    away_from: datetime | None = Field(default=None, sa_column=instant())
+    away_until: datetime | None = Field(default=None, sa_column=instant())
+    payment_due_since: datetime | None = Field(default=None, sa_column=instant())
 
 
 RUNNING = f"state IN ({quoted(RUNNING_STATES)})"
@@ -236,6 +242,12 @@ class AuthorizationRow(SQLModel, table=True):
     rung: int = Field(default=0, sa_column=Column(SmallInteger, nullable=False, server_default="0"))
     next_action: str | None = Field(default=None, sa_column=words())
     next_action_at: datetime | None = Field(default=None, sa_column=instant())
+    suggested_at: datetime | None = Field(default=None, sa_column=instant())
+    suggestion: str | None = Field(default=None, sa_column=words())
+    decided_at: datetime | None = Field(default=None, sa_column=instant())
+    decided_why: str | None = Field(default=None, sa_column=words())
+    withheld_at: datetime | None = Field(default=None, sa_column=instant())
+    withheld_why: str | None = Field(default=None, sa_column=words())
     why: str = Field(sa_column=words(required=True))
     version: int = Field(default=1, sa_column=Column(Integer, nullable=False, server_default="1"))
     created_at: datetime = Field(sa_column=instant(required=True))
@@ -318,6 +330,7 @@ class Ask(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("authorization_id", "period_ends_at", "rung", name="asks_once_a_rung"),
         one_of("urgency", Urgency, "asks_urgency"),
+        Index("asks_of_message", "outbox_id"),
     )
 
     id: int | None = Field(default=None, sa_column=serial())
@@ -327,6 +340,76 @@ class Ask(SQLModel, table=True):
     urgency: str = Field(sa_column=words(required=True))
     days: int = Field(sa_column=Column(Integer, nullable=False))
     asked_at: datetime = Field(sa_column=instant(required=True))
+    outbox_id: int | None = Field(
+        default=None, sa_column=Column(BigInteger, ForeignKey("outbox.id", ondelete="SET NULL"))
+    )
+    sent_at: datetime | None = Field(default=None, sa_column=instant())
+
+
+class Link(SQLModel, table=True):
+    """A creator's way to their page: signed, with an end, and revocable. The token itself is kept nowhere."""
+
+    __tablename__: ClassVar[Any] = "links"
+
+    id: int | None = Field(default=None, sa_column=serial())
+    creator_id: int = Field(sa_column=Column(BigInteger, ForeignKey("creators.id"), nullable=False, index=True))
+    created_at: datetime = Field(sa_column=instant(required=True))
+    expires_at: datetime = Field(sa_column=instant(required=True))
+    revoked_at: datetime | None = Field(default=None, sa_column=instant())
+    opened_at: datetime | None = Field(default=None, sa_column=instant())
+
+
+class Endpoint(SQLModel, table=True):
+    """Where signed webhooks go out to. `failing_since` and `disabled_at`: a long failure ends in a stop that people see."""
+
+    __tablename__: ClassVar[Any] = "endpoints"
+
+    id: int | None = Field(default=None, sa_column=serial(Integer))
+    name: str = Field(sa_column=words(required=True, unique=True))
+    url: str = Field(sa_column=words(required=True))
+    secret: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    created_at: datetime = Field(sa_column=instant(required=True))
+    failing_since: datetime | None = Field(default=None, sa_column=instant())
+    disabled_at: datetime | None = Field(default=None, sa_column=instant())
+
+
+class Ending(SQLModel, table=True):
+    """How a period ended: renewed by extension or by a new code, lapsed, or not needed; a lapse with its report."""
+
+    __tablename__: ClassVar[Any] = "endings"
+    __table_args__ = (
+        UniqueConstraint("authorization_id", "period_ends_at", name="endings_once_a_period"),
+        Index("endings_decided", "decided_at"),
+    )
+
+    id: int | None = Field(default=None, sa_column=serial())
+    authorization_id: int = Field(sa_column=owner())
+    period_ends_at: datetime = Field(sa_column=instant(required=True))
+    outcome: str = Field(sa_column=words(required=True))
+    decided_at: datetime = Field(sa_column=instant(required=True))
+    asked_at: datetime | None = Field(default=None, sa_column=instant())
+    answered_at: datetime | None = Field(default=None, sa_column=instant())
+    down_from: datetime | None = Field(default=None, sa_column=instant())
+    down_until: datetime | None = Field(default=None, sa_column=instant())
+    lost: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB))
+    step: str | None = Field(default=None, sa_column=words())
+
+
+class Escalation(SQLModel, table=True):
+    """Silence that climbed: what a person should see to. Resolved by itself once the period is renewed or over for good."""
+
+    __tablename__: ClassVar[Any] = "escalations"
+    __table_args__ = (
+        UniqueConstraint("authorization_id", "period_ends_at", "step", name="escalations_once_a_period"),
+        Index("escalations_open", "opened_at", postgresql_where=text("resolved_at IS NULL")),
+    )
+
+    id: int | None = Field(default=None, sa_column=serial())
+    authorization_id: int = Field(sa_column=owner())
+    period_ends_at: datetime = Field(sa_column=instant(required=True))
+    step: str = Field(sa_column=words(required=True))
+    opened_at: datetime = Field(sa_column=instant(required=True))
+    resolved_at: datetime | None = Field(default=None, sa_column=instant())
 
 
 class Outbox(SQLModel, table=True):
@@ -338,13 +421,21 @@ class Outbox(SQLModel, table=True):
         # Uncertain ones too: those of TikTok are settled by reading, when they are due.
         Index("outbox_due", "kind", "due_at", "id", postgresql_where=text("status IN ('owed', 'paying', 'uncertain')")),
         Index("outbox_of", "authorization_id", "id"),
+        # At most one message to a creator is being gathered: what falls due meanwhile joins it.
+        Index(
+            "outbox_gathering",
+            "creator_id",
+            unique=True,
+            postgresql_where=text("kind = 'ask.mail' AND status = 'owed' AND attempts = 0 AND creator_id IS NOT NULL"),
+        ),
+        Index("outbox_links", "creator_id", postgresql_where=text("kind = 'link.mail'")),
     )
 
     id: int | None = Field(default=None, sa_column=serial())
     kind: str = Field(sa_column=words(required=True))
     key: str = Field(sa_column=words(required=True))
     authorization_id: int | None = Field(default=None, sa_column=Column(BigInteger, ForeignKey("authorizations.id")))
-    ask_id: int | None = Field(default=None, sa_column=Column(BigInteger, ForeignKey("asks.id")))
+    creator_id: int | None = Field(default=None, sa_column=Column(BigInteger, ForeignKey("creators.id")))
     idempotency_key: str = Field(sa_column=words(required=True, unique=True))
     payload: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
     status: str = Field(default="owed", sa_column=words(required=True, server_default="owed"))

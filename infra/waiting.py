@@ -9,16 +9,29 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from infra.outbox import ACCESS_MAIL, ACCOUNT_ACCESS, ASK_MAIL, CODE_CHECK, EFFECTS, OWN_CONFIRM, POST_UNBIND
+from infra.outbox import (
+    ACCESS_MAIL,
+    ACCOUNT_ACCESS,
+    ASK_MAIL,
+    CODE_CHECK,
+    EFFECTS,
+    LINK_MAIL,
+    LOOK_ONE,
+    OWN_CONFIRM,
+    PAYABLE,
+    POST_UNBIND,
+)
 
 # Each kind of effect in plain words.
 NAMES: Mapping[str, str] = {
     ASK_MAIL: "message that asks the creator to extend",
     ACCESS_MAIL: "message with the link to give access by",
+    LINK_MAIL: "message with a fresh link to the creator's page",
     CODE_CHECK: "check of the code at TikTok",
     ACCOUNT_ACCESS: "access to the creator's account",
     OWN_CONFIRM: "confirmation of the advertiser's own account",
     POST_UNBIND: "unbinding of the post at TikTok",
+    LOOK_ONE: "look at TikTok that somebody asked for",
 }
 # How the HTTP client names what it met, and nobody else should have to read alone.
 TIMEOUT, BREAK = (
@@ -31,8 +44,9 @@ SINCE = "coalesce((payload ->> 'asked_at')::timestamptz, (payload ->> 'submitted
 OWED_TO = f"""
 SELECT kind, status, {SINCE} AS since, due_at AS due, last_error AS reason, payload ->> 'link' AS link
 FROM outbox
-WHERE (authorization_id = %(id)s OR (authorization_id IS NULL AND key = %(key)s))
-  AND (status IN ('owed', 'paying') OR (ask_id IS NULL AND (status = 'uncertain' OR (status = 'failed'
+WHERE (authorization_id = %(id)s OR (authorization_id IS NULL AND key = %(key)s)
+       OR id IN (SELECT outbox_id FROM asks WHERE authorization_id = %(id)s))
+  AND (status IN ('owed', 'paying') OR (kind <> 'ask.mail' AND (status = 'uncertain' OR (status = 'failed'
        AND settled_at >= (SELECT state_since FROM authorizations WHERE authorizations.id = %(id)s)))))
 ORDER BY id
 """
@@ -42,7 +56,7 @@ SELECT outbox.key, kind, {SINCE.replace("created_at", "outbox.created_at")} AS s
     creators.handle, advertisers.name AS advertiser
 FROM outbox
 JOIN authorizations ON authorizations.id = authorization_id AND state = 'requested'
-LEFT JOIN creators ON creators.id = creator_id
+LEFT JOIN creators ON creators.id = authorizations.creator_id
 LEFT JOIN advertisers USING (advertiser_id)
 WHERE status IN ('owed', 'paying', 'uncertain') AND kind = ANY(%(kinds)s) AND last_error IS NOT NULL
 ORDER BY since DESC, outbox.id DESC LIMIT %(limit)s
@@ -79,5 +93,5 @@ def in_words(reason: str | None) -> str:
 
 def whys(connection: psycopg.Connection[Any]) -> list[tuple[str, str, int]]:
     """Each kind of owed effect with its reason to wait, and how many there are; the most frequent first."""
-    rows = connection.execute(WHY, [[ASK_MAIL, ACCESS_MAIL, *EFFECTS]]).fetchall()
+    rows = connection.execute(WHY, [[*PAYABLE, *EFFECTS]]).fetchall()
     return [(kind, reason, count) for kind, reason, count in rows]

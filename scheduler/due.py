@@ -5,9 +5,9 @@ Every query walks one partial index in its own order, so a sweep costs what is d
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import psycopg
@@ -88,17 +88,43 @@ REMIND = Announcement(
 )
 
 
+GATHER = Announcement(
+    job="gather",
+    type="renewal.due",
+    instant="next_action_at",
+    condition="next_action = 'ask'",
+    data=lambda row: {"period_ends_at": row.expires_at, "rung": row.rung, "is_early": True},
+)
+# What the creators of these rows will be asked within the digest span comes along, as far as renewal.may_come_early lets it.
+# Who was asked about it within that span is not asked again so soon: the rung would be used up for nothing.
+COMING = """
+SELECT id, key, version, %(now)s AS due_at, expires_at, rung FROM authorizations
+WHERE creator_id IN (SELECT creator_id FROM authorizations WHERE id = ANY(%(ids)s))
+  AND next_action = 'ask' AND next_action_at > %(now)s
+  AND next_action_at - %(now)s <= least(%(span)s, (expires_at - next_action_at) / 2)
+  AND NOT EXISTS (
+      SELECT FROM asks WHERE asks.authorization_id = authorizations.id AND asks.period_ends_at = authorizations.expires_at
+      AND coalesce(asks.sent_at, asks.asked_at) > %(now)s - %(span)s::interval
+  )
+ORDER BY next_action_at, id
+"""
+
+
 def announce(turn: Turn, what: Announcement) -> int:
     """Writes a letter for every due row, a transaction for each batch; how many were new.
 
     Rows that an earlier sweep announced and no worker has applied yet are recognised by the inbox, and nudged again.
+    With due asks go those of the same creators that may come early: one message carries them all.
     """
     found, place = 0, BEGINNING
     while True:
         with as_leader(turn) as connection:
             due = due_rows(connection, what, now=turn.now, beyond=place)
-            receipts = inbox.accept(connection, [what.letter(row) for row in due], now=turn.now)
-        turn.nudges.mailboxes({inbox.mailbox_of(row.key) for row in due})
+            letters = [what.letter(row) for row in due]
+            if what is REMIND and due:
+                letters += coming_letters(connection, due, turn)
+            receipts = inbox.accept(connection, letters, now=turn.now)
+        turn.nudges.mailboxes({inbox.mailbox_of(letter.key) for letter in letters})
         found += sum(receipt.is_new for receipt in receipts)
         if len(due) < BATCH or turn.is_stopping():
             return found
@@ -110,3 +136,11 @@ def due_rows(connection: psycopg.Connection, what: Announcement, *, now: datetim
     values = {"now": now, "at": beyond[0], "id": beyond[1]}
     with connection.cursor(row_factory=class_row(Due)) as cursor:
         return cursor.execute(what.query, values).fetchall()
+
+
+def coming_letters(connection: psycopg.Connection, due: Sequence[Due], turn: Turn) -> list[inbox.Letter]:
+    """What the creators of the rows that are due would be asked soon; each is due at the instant of the sweep."""
+    span = timedelta(days=turn.settings.digest_days)
+    values = {"ids": [row.id for row in due], "now": turn.now, "span": span}
+    with connection.cursor(row_factory=class_row(Due)) as cursor:
+        return [GATHER.letter(row) for row in cursor.execute(COMING, values)]

@@ -1,9 +1,10 @@
-"""Removes what nobody needs any more: events long handled, effects long settled, old rows of the sweep ledger."""
+"""Removes what nobody needs any more: events long handled, effects long settled, old rows of the sweep ledger, old links."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from infra import links
 from scheduler.leadership import Turn, as_leader
 
 BATCH = 500
@@ -31,7 +32,8 @@ OUTBOX = f"""
 WITH page AS (SELECT id, created_at FROM outbox WHERE id > %(after)s ORDER BY id LIMIT {BATCH}),
 gone AS (
     DELETE FROM outbox USING page
-    WHERE outbox.id = page.id AND outbox.status IN ('done', 'cancelled') AND outbox.settled_at < %(cutoff)s
+    WHERE outbox.id = page.id AND outbox.settled_at < %(cutoff)s
+    AND (outbox.status IN ('done', 'cancelled') OR (outbox.status = 'failed' AND outbox.kind LIKE 'hook.%%'))
     RETURNING outbox.id
 )
 SELECT max(id), count(*) FILTER (WHERE created_at < %(cutoff)s), (SELECT count(*) FROM gone) FROM page
@@ -49,7 +51,9 @@ def prune(turn: Turn) -> int:
     """How many rows were removed."""
     kept = timedelta(days=turn.settings.prune_after_days)
     cutoffs = {INBOX: kept, OUTBOX: kept, LEDGER: min(kept, LEDGER_IS_KEPT)}
-    return sum(_walk(turn, query, turn.now - age) for query, age in cutoffs.items())
+    removed = sum(_walk(turn, query, turn.now - age) for query, age in cutoffs.items())
+    with as_leader(turn) as connection:
+        return removed + links.prune(connection, before=turn.now - kept)
 
 
 def _walk(turn: Turn, query: str, cutoff: datetime) -> int:

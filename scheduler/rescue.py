@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import psycopg
 
+from infra import hooks
 from infra.inbox import MAILBOXES
 from infra.outbox import EFFECTS, PAYABLE
 from scheduler.leadership import Turn, as_leader
@@ -35,18 +36,21 @@ SELECT EXISTS (
 
 
 def rescue(turn: Turn) -> int:
-    """How many mailboxes, the messages and the calls had to be nudged. Younger mail is left to its own nudge."""
+    """How many mailboxes, the messages, the calls and the webhooks had to be nudged. Younger mail is left to its own nudge."""
     with as_leader(turn) as connection:
         neglected = neglected_mailboxes(connection, turn)
         has_messages = has_unpaid(connection, turn, PAYABLE, "owed")
         has_calls = has_unpaid(connection, turn, EFFECTS, "owed", "uncertain")
+        has_hooks = hooks.is_any_due(connection, now=turn.now)
     if neglected:
         turn.nudges.mailboxes(neglected)
     if has_messages:
         turn.nudges.outbox()
     if has_calls:
         turn.nudges.calls()
-    return len(neglected) + has_messages + has_calls
+    if has_hooks:
+        turn.nudges.hooks()
+    return len(neglected) + has_messages + has_calls + has_hooks
 
 
 def neglected_mailboxes(connection: psycopg.Connection, turn: Turn) -> set[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,6 +17,7 @@ from infra.leases import Deposed
 from infra.settings import Settings
 from scheduler import prune, vows
 from scheduler.due import EXPIRE, LAPSE, REMIND, announce
+from scheduler.holidays import announce_before_holidays
 from scheduler.leadership import Leadership, Nudging, Turn, as_leader
 from scheduler.looks import call_for_looks
 from scheduler.rescue import rescue
@@ -55,10 +56,22 @@ def each_sweep(settings: Settings) -> timedelta:
     return timedelta(seconds=settings.sweep_seconds)
 
 
+def call_for_climbing(turn: Turn) -> int:
+    """The worker knows what has to climb; here is only said that it is time."""
+    turn.nudges.climbs()
+    return 0
+
+
+def call_for_asks(turn: Turn) -> int:
+    """The asks that are due, and those that come forward."""
+    return announce(turn, REMIND) + announce_before_holidays(turn)
+
+
 JOBS: dict[str, Job] = {
+    "climb": Job(run=counted(call_for_climbing), every=lambda settings: timedelta(seconds=settings.climb_seconds)),
     "expire": Job(run=counted(lambda turn: announce(turn, EXPIRE)), every=each_sweep),
     "lapse": Job(run=counted(lambda turn: announce(turn, LAPSE)), every=each_sweep),
-    "remind": Job(run=counted(lambda turn: announce(turn, REMIND)), every=each_sweep),
+    "remind": Job(run=counted(call_for_asks), every=each_sweep),
     "look": Job(run=counted(call_for_looks), every=each_sweep),
     "rescue": Job(run=counted(rescue), every=each_sweep),
     "vows": Job(run=keep_vows, every=lambda settings: timedelta(seconds=settings.vows_seconds)),
@@ -100,8 +113,10 @@ def sweep(
     return found.count
 
 
-def sweep_all(*, engine: Engine, clock: Clock, nudges: Nudging, settings: Settings) -> dict[str, int]:
-    """Every sweep once, as an elected leader, without threads: what each found; empty while another leads.
+def sweep_all(
+    *, engine: Engine, clock: Clock, nudges: Nudging, settings: Settings, jobs: Iterable[str] = tuple(JOBS)
+) -> dict[str, int]:
+    """Every sweep once (or only `jobs`), as an elected leader, without threads: what each found; empty while another leads.
 
     A slot is swept once: move the clock on by the job's interval before the next call.
     """
@@ -110,7 +125,7 @@ def sweep_all(*, engine: Engine, clock: Clock, nudges: Nudging, settings: Settin
     if (fence := leadership.fence) is None:
         return {}
     return {
-        name: sweep(name, engine=engine, clock=clock, nudges=nudges, settings=settings, fence=fence) for name in JOBS
+        name: sweep(name, engine=engine, clock=clock, nudges=nudges, settings=settings, fence=fence) for name in jobs
     }
 
 

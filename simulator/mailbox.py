@@ -1,4 +1,4 @@
-"""Reading mail as a person does: who it is for, which post it is about, and for how many days."""
+"""Reading mail as a person does: who it is for, which posts it is about, and for how many days."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from email.message import EmailMessage
 
 POST = re.compile(r"https://\S*?/@(?P<handle>[\w.%]+)/(?:video|photo)/(?P<item_id>\d+)")
 ACCESS = re.compile(r"https://www\.tiktok\.com/business/authorize\?\S+")
-# The heading above the steps, as infra/templates/ask.*.txt have it.
-DAYS = re.compile(r"(?:EXTEND IT BY|PROLONGER DE)\s+(?P<days>\d+)\s+(?:DAYS|JOURS)")
+# What is said before the link to each post, as infra/templates/ask.*.txt have it; the time left is written without this space.
+DAYS = re.compile(r"(?P<days>\d+) (?:days|jours|días|Tage)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Read:
-    """What a mail asks: more days for a post, or (`link`) access to the whole account."""
+    """What a mail asks: more days for posts (by item id; None where it does not say), or `link`: the whole account."""
 
     address: str
-    item_id: str | None
-    days: int | None
+    posts: dict[str, int | None]
     link: str | None
 
 
@@ -26,13 +25,17 @@ def read(message: EmailMessage) -> Read:
     """What the message's text part says."""
     body = message.get_body(("plain",))
     text = body.get_content() if body is not None else ""
-    post, days, access = POST.search(text), DAYS.search(text), ACCESS.search(text)
+    access = ACCESS.search(text)
     return Read(
         address=str(message["To"].addresses[0].addr_spec).lower(),
-        item_id=post["item_id"] if post else None,
-        days=int(days["days"]) if days else None,
+        posts={post["item_id"]: _days_before(text, post.start()) for post in POST.finditer(text)},
         link=access[0] if access else None,
     )
+
+
+def _days_before(text: str, end: int) -> int | None:
+    said = DAYS.findall(text[:end])
+    return int(said[-1]) if said else None
 
 
 def chat(code: str, name: str, number: int) -> str:

@@ -82,9 +82,11 @@ class People:
         if mail.link is not None:
             self._links[creator_id] = mail.link
             self.hears(creator_id, Wish.ACCESS, WHOLE_ACCOUNT, DEFAULT_DAYS)
-        elif mail.item_id in self._world.posts:
-            self.hears(creator_id, Wish.EXTEND, mail.item_id, mail.days or DEFAULT_DAYS)
-        return mail.link is not None or mail.item_id in self._world.posts
+            return True
+        known = {item_id: days for item_id, days in mail.posts.items() if item_id in self._world.posts}
+        for item_id, days in known.items():
+            self.hears(creator_id, Wish.EXTEND, item_id, days or DEFAULT_DAYS)
+        return bool(known)
 
     def hears(self, creator_id: str, wish: Wish, item_id: str, days: int) -> None:
         """The brand or Everspark asks for something; the person plans what to do about it."""

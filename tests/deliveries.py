@@ -26,7 +26,7 @@ def day(number: float) -> datetime:
     return START + timedelta(days=number)
 
 
-def letter(type_: str, at: datetime, *, event_id: str, post: str = POST, **data: Any) -> Letter:
+def letter(type_: str, at: datetime, /, *, event_id: str, post: str = POST, **data: Any) -> Letter:
     """An event of the producer `crm` about one of its posts."""
     about = {"advertiser_id": ADVERTISER, "post": {"item_id": post}}
     raw = json.dumps(about | data, default=instant).encode()

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from email.message import EmailMessage
 from email.policy import default
-from typing import Any
+from typing import Any, cast
 
 from aiosmtpd.smtp import SMTP, AuthResult
 
@@ -58,20 +58,23 @@ class Postbox:
 @contextmanager
 def postbox(**options: Any) -> Iterator[Postbox]:
     """Serves on a port of its own until the block ends; `options` are aiosmtpd's."""
-    box, loop, ready = Postbox(), asyncio.new_event_loop(), threading.Event()
+    box, ready, stop = Postbox(), threading.Event(), asyncio.Event()
+    loop = asyncio.new_event_loop()
 
     async def serve() -> None:
-        server = await loop.create_server(
-            lambda: SMTP(box, hostname="mail.test", authenticator=box.authenticate, loop=loop, **options),
-            "127.0.0.1",
-            0,
-        )
+        sessions: list[SMTP] = []
+
+        def session() -> SMTP:
+            sessions.append(SMTP(box, hostname="mail.test", authenticator=box.authenticate, loop=loop, **options))
+            return sessions[-1]
+
+        server = await loop.create_server(session, "127.0.0.1", 0)
         box.port = server.sockets[0].getsockname()[1]
         ready.set()
         async with server:
             await stop.wait()
+        await hang_up(sessions)
 
-    stop = asyncio.Event()
     thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
     thread.start()
     try:
@@ -82,3 +85,12 @@ def postbox(**options: Any) -> Iterator[Postbox]:
         loop.call_soon_threadsafe(stop.set)
         thread.join()
         loop.close()
+
+
+async def hang_up(sessions: list[SMTP]) -> None:
+    """A client that has not left yet, or has left this very moment, would be found as an open socket by a later test."""
+    for each in sessions:
+        if each.transport is not None:
+            cast("asyncio.Transport", each.transport).abort()
+    if tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+        await asyncio.wait(tasks, timeout=5)

@@ -23,14 +23,20 @@ from infra.clock import HandClock
 from infra.database import hot, make_engine
 from infra.inbox import Letter, accept, mailbox_of
 from infra.mail import Mailer, Outcome, Sent
+from infra.posting import Courier
 from infra.settings import Settings
+from infra.tiktok.client import Tiktok
 from infra.vault import Vault
 from scheduler.leadership import Leadership
 from scheduler.sweeps import sweep
+from tests.waiting import until
 from worker.actors import declare
 
 BEFORE_COMMIT, AFTER_COMMIT = "before a commit", "after a commit"
 BEFORE_SENDING, AFTER_SENDING = "before sending", "after sending"
+COURIER = Courier()  # loading certificates takes 25 ms
+TERMINATED = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = ANY(%s)"
+ARE_GONE = "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = ANY(%s))"
 
 
 class PowerCut(BaseException):
@@ -65,12 +71,14 @@ class Meter:
 
     def _cut(self) -> None:
         self._cut_at, self._is_off = None, True
-        for connection in self._connections:
-            if not connection.closed:
-                # Waits for the session's end, so that its locks are gone when the next run begins.
-                self._admin.execute("SELECT pg_terminate_backend(%s, 5000)", [connection.info.backend_pid])
-                connection.pgconn.finish()
+        alive = [connection for connection in self._connections if not connection.closed]
         self._connections.clear()
+        sessions = [connection.info.backend_pid for connection in alive]
+        for connection in alive:
+            connection.pgconn.finish()
+        self._admin.execute(TERMINATED, [sessions])
+        # Their locks are gone when the next run begins. (pg_terminate_backend itself waits in steps of 100 ms.)
+        until(lambda: self._admin.execute(ARE_GONE, [sessions]).fetchone() == (True,), every=0.001)
 
 
 class MeteredCursor(psycopg.Cursor[Any]):
@@ -128,7 +136,7 @@ class MeteredTransport(httpx.HTTPTransport):
     """The way to TikTok: a call that left has arrived, whoever loses power before its answer."""
 
     def __init__(self, meter: Meter) -> None:
-        super().__init__()
+        super().__init__(verify=False)
         self._meter = meter
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -156,7 +164,16 @@ class RecordingMailer:
 class Machine:
     """Web, worker and scheduler in one process, from power-on to power cut; database, clock and mail outlive it."""
 
-    def __init__(self, *, engine: Engine, clock: HandClock, mailer: Mailer, meter: Meter, settings: Settings) -> None:
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        clock: HandClock,
+        mailer: Mailer,
+        meter: Meter,
+        settings: Settings,
+        tiktok: Tiktok | None = None,
+    ) -> None:
         self._engine, self._clock, self._settings = engine, clock, settings
         self._queue = MeteredBroker(meter)
         self._nudges = Nudges(self._queue, MemoryWakeKeys())
@@ -168,6 +185,7 @@ class Machine:
             nudges=self._nudges,
             vault=Vault(bytes(range(32))),
             mailer=mailer,
+            tiktok=tiktok,
         )
 
     def hears(self, *letters: Letter) -> None:

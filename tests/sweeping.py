@@ -37,6 +37,7 @@ class Nudged:
         self.boxes: list[int] = []
         self.payers = 0
         self.callers = 0
+        self.climbers = 0
         self.lookers = 0
 
     def mailboxes(self, numbers: Iterable[int]) -> None:
@@ -47,6 +48,12 @@ class Nudged:
 
     def calls(self) -> None:
         self.callers += 1
+
+    def hooks(self) -> None:
+        self.callers += 1
+
+    def climbs(self) -> None:
+        self.climbers += 1
 
     def looks(self) -> None:
         self.lookers += 1

@@ -30,7 +30,10 @@ from infra.public_types import PUBLIC_TYPES
 from infra.settings import Settings
 from infra.vault import Vault, load_key
 from web import openapi
+from web.creator.requests import PREFIX as CREATORS
+from web.creator.site import Site
 from web.flusher import Flusher, Nudging
+from web.forecast import Foresight
 from web.health import Readiness
 from web.ingress import PREFIX, Ingress
 from web.pages import HERE, Pages, Simulation
@@ -41,6 +44,7 @@ from web.server import Server, ServerError, listen
 log = structlog.get_logger()
 
 REGISTRY_SECONDS = 2.0
+PRODUCER = "producer:"
 SECURITY_HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'",
@@ -77,29 +81,43 @@ def make_app(
     flusher = Flusher(
         engine, clock=clock, nudges=nudges, metrics=metrics, seen=lambda names: _note_seen(registry, names, clock)
     )
+    reader = Reader(vault, offered_days=offered)
     ingress = Ingress(
         settings=settings,
         registry=registry,
-        reader=Reader(vault, offered_days=offered),
+        reader=reader,
         flusher=flusher,
         clock=clock,
         metrics=metrics,
     )
     readiness = Readiness(engine, clock, settings, _ping(settings))
-    calm = _calm(settings, Pages(engine, clock, simulation), readiness, metrics, offered)
-    return Application(ingress, calm, flusher, registry)
+    pages = Pages(engine, clock, Foresight(engine, settings, clock), simulation)
+    calm = _calm(settings, pages, readiness, metrics, offered)
+    creators = Site(
+        settings=settings,
+        engine=engine,
+        vault=vault,
+        clock=clock,
+        flusher=flusher,
+        reader=reader,
+        is_simulation=simulation is not None,
+    )
+    return Application(ingress, creators, calm, flusher, registry)
 
 
 class Application:
-    """Sends webhooks to the ingress and everything else to Starlette."""
+    """Sends webhooks to the ingress, creators to their pages, and everything else to Starlette."""
 
-    def __init__(self, ingress: Ingress, calm: Starlette, flusher: Flusher, registry: Registry) -> None:
-        self._ingress, self._calm, self._flusher, self._registry = ingress, calm, flusher, registry
+    def __init__(self, ingress: Ingress, creators: Site, calm: Starlette, flusher: Flusher, registry: Registry) -> None:
+        self._ingress, self._creators, self._calm = ingress, creators, calm
+        self._flusher, self._registry = flusher, registry
         calm.router.lifespan_context = self._lifespan
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"].startswith(PREFIX):
             await self._ingress(scope, receive, send)
+        elif scope["type"] == "http" and scope["path"].startswith(CREATORS):
+            await self._creators(scope, receive, send)
         else:
             await self._calm(scope, receive, send)
 
@@ -138,12 +156,18 @@ def _calm(
 ) -> Starlette:
     base = settings.public_url
 
-    def home(request: Request) -> Response:
+    def shown(page: Callable[[], str]) -> Response:
         try:
-            return HTMLResponse(pages.home(is_still="still" in request.query_params))
+            return HTMLResponse(page())
         except (SQLAlchemyError, psycopg.Error) as error:
             log.warning("page_not_shown", error=type(error).__name__)
             return HTMLResponse(pages.trouble(), status_code=503, headers={"retry-after": "5"})
+
+    def home(request: Request) -> Response:
+        return shown(lambda: pages.home(is_still="still" in request.query_params))
+
+    def forecast(_request: Request) -> Response:
+        return shown(pages.forecast)
 
     def ready(_request: Request) -> Response:
         checks = readiness.checks()
@@ -165,6 +189,7 @@ def _calm(
 
     routes = [
         Route("/", home),
+        Route("/forecast", forecast),
         Route("/healthz", lives),
         Route("/readyz", ready),
         Route("/metrics", page),
@@ -229,7 +254,8 @@ def _ping(settings: Settings) -> Callable[[], None] | None:
 
 
 def _note_seen(registry: Registry, senders: set[str], clock: Clock) -> None:
-    registry.note_seen([sender.removeprefix("producer:") for sender in senders], now=clock.now())
+    names = [sender.removeprefix(PRODUCER) for sender in senders if sender.startswith(PRODUCER)]
+    registry.note_seen(names, now=clock.now())
 
 
 async def _keep_fresh(registry: Registry) -> None:

@@ -1,9 +1,9 @@
-"""The read-only page at `/`: counts by state, what lapses next, the last events. Rendered here, without scripts."""
+"""The read-only pages: at `/` counts by state, what lapses next, the last events; at `/forecast` the days ahead. No scripts."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -13,12 +13,14 @@ from domain.authorization import State
 from domain.money import Amounts
 from domain.reasons import sentence
 from infra.clock import Clock
+from web.forecast import DAYS, Foresight, bars
 from web.overview import overview
 
 HERE = Path(__file__).parent
 DAY = 86_400
 # The page of a demo comes again by itself so often; a quiet service's page waits to be asked.
 REFRESH_SECONDS = 3
+LARGEST, NEXT = 12, 15
 # What became of an event, in words that need no page of documentation.
 OUTCOMES = {
     "moved": "state changed",
@@ -43,8 +45,10 @@ class Simulation:
 class Pages:
     """`simulation` None: the real service."""
 
-    def __init__(self, engine: Engine, clock: Clock, simulation: Simulation | None = None) -> None:
-        self._engine, self._clock, self._simulation = engine, clock, simulation
+    def __init__(
+        self, engine: Engine, clock: Clock, foresight: Foresight, simulation: Simulation | None = None
+    ) -> None:
+        self._engine, self._clock, self._foresight, self._simulation = engine, clock, foresight, simulation
         self._templates = Environment(
             loader=FileSystemLoader(HERE / "templates"),
             autoescape=True,
@@ -56,6 +60,8 @@ class Pages:
             "instant": instant,
             "left": left,
             "days": days,
+            "day": day,
+            "local": local,
             "money": money,
             "sender": sender,
             "outcome": outcome,
@@ -66,6 +72,19 @@ class Pages:
         """`is_still`: without the refresh by itself, for reading."""
         page = overview(self._engine, self._clock.now())
         return self._rendered("home.html", is_still=is_still, page=page, states=list(State))
+
+    def forecast(self) -> str:
+        page = self._foresight.latest()
+        return self._rendered(
+            "forecast.html",
+            is_still=True,
+            page=page,
+            days=DAYS,
+            bars=bars(page.days),
+            lapses=page.largest[:LARGEST],
+            messages=page.messages[:NEXT],
+            fallback=self._foresight.fallback,
+        )
 
     def trouble(self) -> str:
         return self._rendered("trouble.html", is_still=False)
@@ -81,6 +100,15 @@ class Pages:
 
 def instant(value: datetime | None) -> str:
     return value.strftime("%Y-%m-%d %H:%M") if value else "—"
+
+
+def day(value: date) -> str:
+    return f"{value:%a %d %b}"
+
+
+def local(value: datetime) -> str:
+    """By somebody's own clock, with its zone."""
+    return f"{value:%a %d %b, %H:%M} {value.tzinfo}"
 
 
 def left(value: datetime, now: datetime) -> str:

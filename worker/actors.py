@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from email.headerregistry import Address
 from functools import partial
 
 import dramatiq
@@ -15,17 +15,25 @@ from sqlalchemy import Engine
 
 from domain.eligibility import PostPolicy
 from domain.renewal import Policy
-from infra.broker import CALL, DRAIN, LOOK, MAILBOXES_QUEUE, OUTBOX_QUEUE, PAY, TIKTOK_QUEUE, Nudges
+from infra.broker import CALL, CLIMB, DRAIN, HOOK, LOOK, MAILBOXES_QUEUE, OUTBOX_QUEUE, PAY, TIKTOK_QUEUE, Nudges
+from infra.channel_urls import Channels
+from infra.chosen import policy_of
 from infra.clock import Clock
 from infra.database import OUTAGES
-from infra.mail import Mailer, SmtpMailer, SmtpServer
+from infra.mail import Mailer
 from infra.metrics import Metrics
+from infra.posting import Courier
 from infra.settings import Settings
 from infra.tiktok.client import Tiktok
 from infra.vault import Vault
+from worker.asking import Writing
+from worker.chosen import channels_of, mailer_of, posts_of, rules_of, writing_of
+from worker.climbing import Rules, climb
 from worker.drain import drain
 from worker.effects import perform
+from worker.hooks import deliver
 from worker.looking import TIME_LIMIT, look
+from worker.looking_first import SOON
 from worker.pacing import Pacing
 from worker.pay import pay
 
@@ -33,6 +41,7 @@ log = structlog.get_logger()
 
 # A nudge that met a closed door comes back a few times; after that the `rescue` sweep sends a new one.
 RETRIES, RETRY_DELAY_MS = 5, 1_000
+DELIVERIES = ("done", "failed", "postponed")
 PAYMENTS = ("done", "failed", "waiting", "uncertain", "cancelled", "postponed")
 
 
@@ -46,6 +55,7 @@ def declare(
     vault: Vault,
     tiktok: Tiktok | None = None,
     mailer: Mailer | None = None,
+    courier: Courier | None = None,
     metrics: Metrics | None = None,
 ) -> None:
     """Declares every actor on `broker`, by the names that nudges use. Without `tiktok` no call is made, and all waits."""
@@ -59,29 +69,14 @@ def declare(
     actor(actor_name=LOOK, queue_name=TIKTOK_QUEUE, time_limit=round(TIME_LIMIT.total_seconds() * 1000))(
         looking(engine, clock, tiktok, vault, nudges, measures, words)
     )
-    actor(actor_name=PAY, queue_name=OUTBOX_QUEUE)(paying(engine, clock, mail, settings.mail_from, nudges, measures))
-
-
-def policy_of(settings: Settings) -> Policy:
-    """The part of the settings that decisions depend on."""
-    return Policy(
-        offered_days=settings.offered_days,
-        lapse_after=timedelta(days=settings.lapse_after_days),
-        minimum_daily_budget=settings.minimum_daily_budget,
-        unbind_after=timedelta(days=settings.unbind_after_days) if settings.unbind_after_days else None,
+    actor(actor_name=PAY, queue_name=OUTBOX_QUEUE)(
+        paying(engine, clock, mail, settings.mail_from, writing_of(settings, vault), nudges, measures)
     )
-
-
-def posts_of(settings: Settings) -> PostPolicy:
-    """The part of the settings that says which posts may be used."""
-    return PostPolicy(
-        refuses_private=settings.private_posts == "refuse", minimum_daily_budget=settings.minimum_daily_budget
+    courier = courier or Courier(allow_private=settings.allow_private_destinations)
+    actor(actor_name=HOOK, queue_name=OUTBOX_QUEUE)(delivering(engine, clock, vault, courier, nudges, measures))
+    actor(actor_name=CLIMB, queue_name=OUTBOX_QUEUE)(
+        climbing(engine, clock, channels_of(settings), rules_of(settings, vault), nudges)
     )
-
-
-def mailer_of(settings: Settings) -> Mailer | None:
-    """The way to the mail server; None where none is configured, and messages wait."""
-    return SmtpMailer(SmtpServer.parse(settings.smtp_url)) if settings.smtp_url else None
 
 
 def draining(engine: Engine, clock: Clock, policy: Policy, nudges: Nudges, metrics: Metrics) -> Callable[[int], None]:
@@ -100,6 +95,8 @@ def draining(engine: Engine, clock: Clock, policy: Policy, nudges: Nudges, metri
             nudges.outbox()
         if drained.owes_calls:
             nudges.calls()
+        if drained.owes_hooks:
+            nudges.hooks()
         if drained.looks:
             nudges.looks()
         if drained.has_more:
@@ -109,16 +106,26 @@ def draining(engine: Engine, clock: Clock, policy: Policy, nudges: Nudges, metri
 
 
 def paying(
-    engine: Engine, clock: Clock, mailer: Mailer | None, mail_from: str, nudges: Nudges, metrics: Metrics
+    engine: Engine,
+    clock: Clock,
+    mailer: Mailer | None,
+    mail_from: str,
+    writing: Callable[[Address], Writing],
+    nudges: Nudges,
+    metrics: Metrics,
 ) -> Callable[[], None]:
     """Sends the messages that are owed."""
 
     def pay_outbox() -> None:
         nudges.arrived("outbox")
         with postponed(PAY):
-            paid = pay(engine, clock, mailer, mail_from=mail_from)
+            paid = pay(engine, clock, mailer, mail_from=mail_from, writing=writing)
         for status in PAYMENTS:
             metrics.paid(status, getattr(paid, status))
+        if paid.looking:
+            nudges.calls()
+            nudges.looks()
+            nudges.outbox_in(SOON)
         if paid.more:
             nudges.outbox()
 
@@ -178,6 +185,38 @@ def looking(
             nudges.looks()
 
     return look_around
+
+
+def delivering(
+    engine: Engine, clock: Clock, vault: Vault, courier: Courier, nudges: Nudges, metrics: Metrics
+) -> Callable[[], None]:
+    """Delivers the webhooks that are owed to endpoints."""
+
+    def deliver_hooks() -> None:
+        nudges.arrived("hooks")
+        with postponed(HOOK):
+            delivered = deliver(engine, clock, vault, courier)
+        for status in DELIVERIES:
+            metrics.hooked(status, getattr(delivered, status))
+        if delivered.more:
+            nudges.hooks()
+
+    return deliver_hooks
+
+
+def climbing(engine: Engine, clock: Clock, channels: Channels, rules: Rules, nudges: Nudges) -> Callable[[], None]:
+    """Lets silence climb to another channel, and to people."""
+
+    def climb_on() -> None:
+        nudges.arrived("climb")
+        with postponed(CLIMB):
+            climbed = climb(engine, clock, channels=channels, rules=rules)
+        if climbed.told.looking:
+            nudges.calls()
+            nudges.looks()
+            nudges.climbs_in(SOON)
+
+    return climb_on
 
 
 @contextmanager

@@ -15,10 +15,12 @@ from domain.events import CodeRefused, CodeSubmitted, Route
 from domain.refusal_table import OUR_ROWS
 from domain.refusals import refusal_named
 from domain.renewal import Policy, need_of
-from infra.contract import Unreadable, event_of
+from infra.contract import CREATOR
 from infra.inbox import Mail
+from infra.kept_events import event_of
 from infra.outbox import ACCOUNT_ACCESS, OWN_CONFIRM
 from infra.owed import CallOwed, UnbindOwed, check_of
+from infra.unreadable import Unreadable
 
 SUBMITTED, HINT = "code.submitted", "tiktok."
 # Ad group and ad reviews, videos of TikTok One (9 is its former self), and a creator who took the app's access away.
@@ -43,6 +45,16 @@ NOTHING_BESIDE = Beside()
 def is_hint(mail: Mail) -> bool:
     """Whether it is one of TikTok's own webhooks: about no authorization, and only a reason to look."""
     return mail.type.startswith(HINT)
+
+
+def is_about_a_creator(mail: Mail) -> bool:
+    """Whether it is a fact of a creator, which concerns no single authorization."""
+    return mail.key.startswith(CREATOR)
+
+
+def handle_of(mail: Mail) -> str:
+    """The creator that a letter is about."""
+    return mail.key.removeprefix(CREATOR)
 
 
 def may_concern(mail: Mail) -> bool:

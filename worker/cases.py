@@ -47,10 +47,14 @@ CONNECTION_SYMBOLS = frozenset(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Done:
-    """Settled, with the news that it brought, and what TikTok showed with it: it counts as seen."""
+    """Settled, with the news that it brought, and what TikTok showed with it: it counts as seen.
+
+    `mailboxes` hold news that was written before.
+    """
 
     letters: Sequence[Letter] = ()
     sighting: Sighting | None = None
+    mailboxes: frozenset[int] = frozenset()
     request_id: str | None = None
 
 

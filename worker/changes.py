@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from domain.authorization import Authorization, Flight
-from domain.events import Creator
+from domain.events import Creator, CreatorEvent
 from domain.lifecycle import Outcome
 from domain.reasons import Reason
 from infra.authorizations import Entry, GrantHeard
 from infra.inbox import Handled, Mail
 from infra.owed import AskOwed, CallOwed, SubmittedCode, UnbindOwed
 from worker.beside import NOTHING_BESIDE, Beside
+from worker.endings import PeriodOver
 
 
 @dataclass(slots=True)
@@ -34,6 +35,9 @@ class Changes:
     calls: list[CallOwed] = field(default_factory=list)
     unbinds: list[UnbindOwed] = field(default_factory=list)
     looks: set[str] = field(default_factory=set)
+    wanted: set[str] = field(default_factory=set)
+    ended: list[PeriodOver] = field(default_factory=list)
+    told: list[tuple[str, CreatorEvent]] = field(default_factory=list)
     looks_at_all: set[str] = field(default_factory=set)
     beside: Beside = NOTHING_BESIDE
 

@@ -18,10 +18,11 @@ from sqlalchemy import Engine
 
 from domain.looking import EVERY, Pace
 from domain.renewal import Policy
-from infra import advertisers, authorizations, inbox, owed
+from infra import advertisers, authorizations, creators, hooks, inbox, owed
 from infra.clock import Clock
 from infra.database import OUTAGES, hot
 from infra.inbox import Mail
+from worker import endings
 from worker.beside import NOTHING_BESIDE, Beside, checks_of, is_hint
 from worker.changes import Changes
 from worker.fold import EventRaisedError, fold, keys_of
@@ -44,6 +45,7 @@ class Drained:
     batches: int = 0
     owes: bool = False
     owes_calls: bool = False
+    owes_hooks: bool = False
     looks: bool = False
     has_more: bool = False
     seconds: float = 0.0
@@ -83,7 +85,8 @@ def drain_batch(
             taken = inbox.take(connection, mailbox, now=clock.now(), limit=limit)
             changes = decide_all(connection, taken, limit, policy, clock.now())
             with connection.pipeline():
-                write(connection, changes, now=clock.now())
+                told = write(connection, changes, now=clock.now())
+            drained.owes_hooks |= told is not None and told.rowcount > 0
     except EventRaisedError as error:
         set_aside(engine, error.mail, error, clock.now())
         return True, limit
@@ -128,31 +131,51 @@ def known_beside(connection: psycopg.Connection[Any], taken: Sequence[Mail]) -> 
     )
 
 
-def write(connection: psycopg.Connection[Any], changes: Changes, *, now: datetime) -> None:
-    """Everything that a batch changed, each kind of row in one statement."""
+def write(connection: psycopg.Connection[Any], changes: Changes, *, now: datetime) -> psycopg.Cursor[Any] | None:
+    """Everything that a batch changed, each kind of row in one statement; its `rowcount` are the webhooks owed by it."""
     if not changes.handled:
-        return
+        return None
+    lock(connection, changes)
     authorizations.save_creators(connection, changes.creators)
     saved = [changes.after[key] for key in sorted(changes.touched)]
     authorizations.save(connection, saved, changes.handles, now=now)
     authorizations.save_grants(connection, changes.grants)
     authorizations.save_ads(connection, changes.flights)
     authorizations.append_history(connection, changes.history, now=now)
+    told = hooks.owe_hooks(connection, changes.history, now=now)
+    # Messages to creators before looks: in this order whoever pays a message locks them too.
+    owed.owe_asks(connection, changes.asks, now=now)
+    creators.note(connection, changes.told, now=now)
     owed.save_codes(connection, changes.codes)
     owed.owe_checks(connection, changes.checks, now=now)
-    owed.owe_asks(connection, changes.asks, now=now)
     owed.owe_calls(connection, changes.calls, now=now)
     owed.owe_unbinds(connection, changes.unbinds, now=now)
+    owed.owe_looks(connection, sorted(changes.wanted), now=now)
+    endings.note(connection, changes.ended, now=now)
+    look_soon(connection, changes, now)
+    inbox.settle(connection, changes.handled, now=now)
+    inbox.keep(connection, [mail for mail, _ in changes.kept], [status for _, status in changes.kept])
+    return told
+
+
+def lock(connection: psycopg.Connection[Any], changes: Changes) -> None:
+    """The creators that other mailboxes may write to as well. Who only brings contact facts is locked by saving them."""
+    if changes.told or changes.asks:
+        handles = {handle for handle, _ in changes.told} | set(changes.creators)
+        creators.lock(connection, sorted(handles), keys=[ask.key for ask in changes.asks])
+
+
+def look_soon(connection: psycopg.Connection[Any], changes: Changes, now: datetime) -> None:
+    """Brings forward the looks that hints and asks call for."""
+    # Who is asked may extend at any time; until the next look the pace was that of before the ask.
+    asked = {ask.key.partition("/")[0] for ask in changes.asks}
+    advertisers.lock(connection, sorted(changes.looks | changes.looks_at_all | asked))
     if changes.looks:
         advertisers.look_soon(connection, sorted(changes.looks), now=now)
     if changes.looks_at_all:
         advertisers.look_soon(connection, sorted(changes.looks_at_all), now=now, apart=UNNAMED_HINTS_APART)
-    if changes.asks:
-        # Who is asked may extend at any time; until the next look the pace was that of before the ask.
-        asked = {ask.key.partition("/")[0] for ask in changes.asks}
+    if asked:
         advertisers.look_soon(connection, sorted(asked), now=now + EVERY[Pace.ANSWER_AWAITED])
-    inbox.settle(connection, changes.handled, now=now)
-    inbox.keep(connection, [mail for mail, _ in changes.kept], [status for _, status in changes.kept])
 
 
 def set_aside(engine: Engine, mail: Mail, error: Exception, now: datetime) -> None:
@@ -173,8 +196,9 @@ def set_aside(engine: Engine, mail: Mail, error: Exception, now: datetime) -> No
 def note(drained: Drained, changes: Changes) -> None:
     """Adds a committed batch to the sum."""
     drained.outcomes.update(str(handled.outcome) for handled in changes.handled)
-    drained.owes = drained.owes or bool(changes.asks)
-    drained.owes_calls = drained.owes_calls or bool(changes.checks or changes.calls or changes.unbinds)
+    drained.owes = drained.owes or bool(changes.asks or changes.told)
+    owes_calls = changes.checks or changes.calls or changes.unbinds or changes.wanted
+    drained.owes_calls = drained.owes_calls or bool(owes_calls)
     drained.looks = drained.looks or bool(changes.looks or changes.looks_at_all)
 
 

@@ -20,7 +20,16 @@ from infra import advertisers, inbox, outbox, owed, sightings
 from infra.clock import Clock
 from infra.database import OUTAGES, hot
 from infra.inbox import Letter, mailbox_of
-from infra.outbox import ACCOUNT_ACCESS, CODE_CHECK, EFFECTS, EFFECTS_LOCK, OWN_CONFIRM, POST_UNBIND, Debt
+from infra.outbox import (
+    ACCOUNT_ACCESS,
+    CODE_CHECK,
+    EFFECTS,
+    EFFECTS_LOCK,
+    LOOK_ONE,
+    OWN_CONFIRM,
+    POST_UNBIND,
+    Debt,
+)
 from infra.tiktok.client import Tiktok
 from infra.vault import Vault
 from worker.access import access, confirm_own
@@ -39,6 +48,7 @@ from worker.cases import (
     load,
 )
 from worker.checking import check
+from worker.glimpsing import glimpse
 from worker.unbinding import unbind
 
 NO_APP = "no TikTok app is configured: set EVERSPARK_TIKTOK_APP_ID and EVERSPARK_TIKTOK_SECRET"
@@ -55,6 +65,7 @@ PAYERS: Mapping[str, Callable[[Case], Ending]] = {
     ACCOUNT_ACCESS: access,
     OWN_CONFIRM: confirm_own,
     POST_UNBIND: unbind,
+    LOOK_ONE: glimpse,
 }
 
 
@@ -88,6 +99,7 @@ class Sum:
     def add(self, word: str, ending: Ending) -> None:
         self.counts[word] += 1
         self.mailboxes |= {mailbox_of(each.key) for each in letters_of(ending)}
+        self.mailboxes |= ending.mailboxes if isinstance(ending, Done) else frozenset()
         self.owes = self.owes or (isinstance(ending, PutOff) and ending.link is not None)
         self.closed_doors = self.closed_doors + 1 if isinstance(ending, PutOff) and ending.is_limit else 0
 

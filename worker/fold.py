@@ -6,31 +6,41 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+from domain.absence import forward_at
 from domain.authorization import Authorization, changed
 from domain.events import (
     AdStarted,
     CodeSubmitted,
+    CreatorLinkWanted,
     LifecycleEvent,
+    LookWanted,
     RenewalDue,
+    RenewalSuggested,
     RequestLapsed,
     UnbindRequested,
 )
 from domain.lifecycle import Outcome, decide
+from domain.patience import Holiday
 from domain.reasons import Reason
 from domain.renewal import Policy, ask_due, plan
-from infra.contract import Unreadable, event_of
+from domain.suggesting import is_too_late
 from infra.inbox import Mail
+from infra.kept_events import creator_event_of, event_of
 from infra.owed import AskOwed, SubmittedCode, UnbindOwed, check_of
+from infra.unreadable import Unreadable
 from worker.beside import (
     NOTHING_BESIDE,
     Beside,
     advertisers_in,
+    handle_of,
+    is_about_a_creator,
     is_hint,
     may_be_unbound,
     may_concern,
     unbinding_of,
 )
 from worker.changes import Changes, finish
+from worker.endings import over
 from worker.facts_told import gather_facts, note_of, submitted, warning_of
 
 WAITING = "waiting"
@@ -81,12 +91,19 @@ def apply(changes: Changes, mail: Mail, now: datetime, policy: Policy) -> str:
     try:
         if is_hint(mail):
             return hinted(changes, mail)
+        if is_about_a_creator(mail):
+            return hear_creator(changes, mail)
         event = event_of(mail.type, mail.data, mail.occurred_at)
         match event:
             case CodeSubmitted():
                 return submit(changes, mail, event, policy)
             case RenewalDue():
                 return remind(changes, mail, event, now, policy)
+            case RenewalSuggested():
+                return suggest(changes, mail, event)
+            case LookWanted():
+                changes.wanted.add(mail.key)
+                return finish(changes, mail, Outcome.STAYED, Reason.LOOK_WANTED, before=changes.after.get(mail.key))
             case UnbindRequested():
                 return unbind(changes, mail, now)
             case _:
@@ -95,6 +112,14 @@ def apply(changes: Changes, mail: Mail, now: datetime, policy: Policy) -> str:
         return finish(changes, mail, Outcome.PARKED, Reason.UNREADABLE, note=str(problem))
     except Exception as error:
         raise EventRaisedError(mail) from error
+
+
+def hear_creator(changes: Changes, mail: Mail) -> str:
+    """A fact of a creator, or a wish: it concerns no single authorization."""
+    event = creator_event_of(mail.type, mail.data, mail.occurred_at)
+    changes.told.append((handle_of(mail), event))
+    reason = Reason.LINK_WANTED if isinstance(event, CreatorLinkWanted) else Reason.CREATOR_TOLD
+    return finish(changes, mail, Outcome.STAYED, reason)
 
 
 def live(changes: Changes, mail: Mail, event: LifecycleEvent, now: datetime, policy: Policy) -> str:
@@ -108,6 +133,8 @@ def live(changes: Changes, mail: Mail, event: LifecycleEvent, now: datetime, pol
     if decision.authorization is not None and decision.authorization is not known:
         changes.after[mail.key] = decision.authorization
         changes.touched.add(mail.key)
+        if ended := over(known, decision.authorization, event):
+            changes.ended.append(ended)
     if decision.outcome is not Outcome.PARKED or isinstance(event, AdStarted):
         gather_facts(changes, mail, event)
     note = note_of(event, decision.authorization, policy)
@@ -158,7 +185,10 @@ def remind(changes: Changes, mail: Mail, event: RenewalDue, now: datetime, polic
         return Outcome.EARLY
     if mail.key in changes.touched:
         known = planned(known, now, policy)
-    due = ask_due(known, now=now, policy=policy)
+    # What is brought forward is one ask: a second letter about it must not bring the next one too.
+    is_this = event.rung == known.rung
+    is_early, is_forward = is_this and event.is_early, is_this and comes_forward(known, event, now)
+    due = ask_due(known, now=now, policy=policy, is_early=is_early, comes_forward=is_forward)
     changes.touched.add(mail.key)
     if due is None or known.expires_at != event.period_ends_at:
         changes.after[mail.key] = known
@@ -170,11 +200,37 @@ def remind(changes: Changes, mail: Mail, event: RenewalDue, now: datetime, polic
             rung=due.rung,
             urgency=due.urgency,
             days=due.days,
+            why=Reason.BEFORE_HOLIDAY if is_forward else due.why,
         )
     )
-    changes.after[mail.key] = changed(known, rung=due.rung + 1)
-    note = f"rung {due.rung + 1}, {due.urgency}: asked to extend by {due.days} days"
+    # A suggestion moves one ask; what it said is kept until the period ends.
+    changes.after[mail.key] = changed(
+        known, rung=due.rung + 1, suggested_at=None if due.why == Reason.RENEWAL_SUGGESTED else known.suggested_at
+    )
+    note = f"rung {due.rung}, {due.urgency}: asked to extend by {due.days} days"
     return finish(changes, mail, Outcome.STAYED, Reason.ASKED, before=known, note=note)
+
+
+def comes_forward(known: Authorization, event: RenewalDue, now: datetime) -> bool:
+    """Whether the ask is made before its time, since its creator will be away; not once the holiday has begun."""
+    ask_at, begins_at, ends_at = known.plan.at, known.ladder_begins_at, known.expires_at
+    if event.away_from is None or event.away_until is None or ask_at is None or begins_at is None or ends_at is None:
+        return False
+    holiday = Holiday(begins_at=event.away_from, ends_at=event.away_until)
+    at = forward_at(ask_at, begins_at=begins_at, ends_at=ends_at, holiday=holiday)
+    return at is not None and at <= now < min(ask_at, event.away_from)
+
+
+def suggest(changes: Changes, mail: Mail, event: RenewalSuggested) -> str:
+    """Somebody's word on when to ask: kept with the period that it is about, for the plan to follow."""
+    known = changes.after.get(mail.key)
+    if known is None:
+        return Outcome.EARLY
+    if is_too_late(known, event.around):
+        return finish(changes, mail, Outcome.LATE, Reason.SUGGESTED_TOO_LATE, before=known)
+    changes.after[mail.key] = changed(known, suggested_at=event.around, suggestion=event.reason)
+    changes.touched.add(mail.key)
+    return finish(changes, mail, Outcome.STAYED, Reason.SUGGESTED, before=known, note=event.reason)
 
 
 def early_reason(changes: Changes, key: str) -> Reason:

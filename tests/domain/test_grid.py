@@ -124,6 +124,7 @@ def any_authorization() -> st.SearchStrategy[Authorization]:
         corrected_at=maybe,
         revoked_at=maybe,
         declined_at=maybe,
+        suggested_at=maybe,
         rung=st.integers(0, 8),
         plan=st.builds(Plan, at=maybe),
         flights=st.lists(flights, max_size=3).map(lambda some: {one.ad.ad_id: one for one in some}),

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.authorization import Action, Authorization, Flight, State
+from domain.authorization import Action, Authorization, Flight, Plan, State
 from domain.events import Condition
 from domain.reasons import Reason
 from domain.renewal import (
@@ -23,6 +23,7 @@ from domain.renewal import (
     ask_due,
     jitter_share,
     law_of,
+    may_come_early,
     most_jitter,
     need_of,
     plan,
@@ -66,8 +67,8 @@ def test_the_table_is_the_one_agreed_on() -> None:
     rows = [(law.days, *(span / days for span in (law.window, law.emergency, law.last_resort))) for law in LAWS]
 
     assert rows == [
-        (7, 2.33, 0.35, 0.14),
-        (30, 10, 1.5, 0.6),
+        (7, 5, 1, 0.14),
+        (30, 10, 2, 0.6),
         (60, 20, 3, 1.2),
         (180, 30, 9, 3.6),
         (365, 30, 18, 7.3),
@@ -110,7 +111,7 @@ def test_asks_grow_more_urgent() -> None:
 
 
 def test_of_several_rungs_missed_only_the_latest_is_asked() -> None:
-    asks = asks_of(running(30), begin=28.5, end=30)
+    asks = asks_of(running(30), begin=27, end=30)
 
     assert [due.rung for _, due in asks] == [2, 3]
 
@@ -118,7 +119,7 @@ def test_of_several_rungs_missed_only_the_latest_is_asked() -> None:
 def test_a_late_ask_that_is_nearly_at_the_next_rung_takes_its_place() -> None:
     asks = asks_of(running(30), begin=27.9, end=29.5)
 
-    assert [due.rung for _, due in asks] == [2, 3]
+    assert [due.rung for _, due in asks] == [3]
 
 
 def test_what_ended_long_ago_is_not_asked_for() -> None:
@@ -305,3 +306,37 @@ def test_jitter_spreads_what_ends_together() -> None:
 
     assert len(shares) == 100
     assert max(shares) - min(shares) > 0.8
+
+
+def test_an_ask_may_come_early_by_half_its_distance_from_the_end_and_never_after_it() -> None:
+    def early(at: float, *, now: float) -> bool:
+        return may_come_early(day(at), day(30), now=day(now), policy=POLICY)
+
+    assert (early(20, now=17), early(20, now=16.9)) == (True, False)  # three days
+    assert (early(28, now=27), early(28, now=26.9)) == (True, False)
+    assert (early(29, now=28.5), early(29, now=28.4)) == (True, False)
+    assert not early(31, now=30.9)
+
+
+def test_what_comes_early_is_the_next_rung_and_only_if_it_is_said_so() -> None:
+    known = planned(running(), now=18)
+
+    assert ask_due(known, now=day(18), policy=POLICY) is None
+    due = ask_due(known, now=day(18), policy=POLICY, is_early=True)
+    assert due is not None
+    assert due.rung == 0
+
+
+def test_a_suggestion_moves_the_ask_but_not_into_the_emergency() -> None:
+    assert plan(running(suggested_at=day(12)), now=day(5), policy=POLICY) == Plan(
+        action=Action.ASK, at=day(12), why=Reason.RENEWAL_SUGGESTED
+    )
+    # Later than the first rungs: these are not asked as well.
+    late = planned(running(suggested_at=day(27)), now=21)
+    assert (late.plan.at, late.plan.why) == (day(27), Reason.RENEWAL_SUGGESTED)
+    due = ask_due(late, now=day(27), policy=POLICY)
+    assert due is not None
+    assert (due.rung, due.why) == (2, Reason.RENEWAL_SUGGESTED)
+    assert why(running(suggested_at=day(29)), now=21) == Reason.RENEWAL_NEEDED
+    assert why(running(suggested_at=day(31)), now=21) == Reason.RENEWAL_NEEDED
+    assert why(running(30, flight(started=0, end=20), suggested_at=day(12)), now=5) == Reason.COVERED

@@ -49,6 +49,8 @@ def full(clock: HandClock, key: str = "7200/7300") -> Authorization:
         revoked_at=next(instants),
         declined_at=next(instants),
         rung=3,
+        suggested_at=next(instants),
+        suggestion="before the holidays",
         plan=Plan(action=Action.ASK, at=next(instants), why=Reason.RENEWAL_NEEDED),
         flights={"9001": Flight(ad=ad, started_at=next(instants), stopped_at=next(instants), lost_at=next(instants))},
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from threading import Thread
 
 import dramatiq
@@ -14,6 +15,7 @@ from structlog.testing import capture_logs
 
 from infra.broker import (
     MAILBOXES_QUEUE,
+    OUTBOX_QUEUE,
     MemoryWakeKeys,
     Nudges,
     PromptRedisBroker,
@@ -46,6 +48,17 @@ def test_a_mailbox_is_nudged_once_until_the_nudge_arrives(wake: WakeKeys) -> Non
     nudges.arrived("mailbox:3")
     nudges.mailboxes([3, 5])
     assert queued(broker) == [(3,)]
+
+
+def test_a_nudge_for_later_is_not_held_back_by_one_of_now(wake: WakeKeys) -> None:
+    broker = make_broker("")
+    assert isinstance(broker, StubBroker)
+    nudges = Nudges(broker, wake)
+
+    nudges.outbox()
+    nudges.outbox_in(timedelta(seconds=5))
+
+    assert (broker.queues[OUTBOX_QUEUE].qsize(), broker.queues[f"{OUTBOX_QUEUE}.DQ"].qsize()) == (1, 1)
 
 
 def test_a_nudge_that_redis_does_not_take_is_lost_without_a_word_to_the_caller() -> None:

@@ -10,12 +10,13 @@ import jsonschema
 import pytest
 
 from domain import events
-from infra.contract import Unreadable, event_of
 from infra.envelopes import Envelope
 from infra.inbox import Letter
 from infra.incoming import REMOVED, Reader
+from infra.kept_events import creator_event_of, event_of
 from infra.public_types import PUBLIC_TYPES
 from infra.schemas import schema_of
+from infra.unreadable import Unreadable
 from infra.vault import Vault
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
@@ -26,6 +27,7 @@ CODE = "#" + "aB3/" * 15 + "xY9="
 POST = {"advertiser_id": "7200000000000000001", "post": {"item_id": "7300000000000000001"}}
 ACCOUNT = {"advertiser_id": "7200000000000000001", "account": {"handle": "@Maya.Moves"}}
 PERIOD = {"starts_at": "2026-11-22T09:58:00Z", "expires_at": "2026-12-22T09:58:00+01:00"}
+MAYA = {"creator": {"handle": "@Maya"}}
 REQUEST = {"route": "code", "days": 30, "creator": {"handle": "@Maya", "timezone": "Europe/Paris"}}
 
 GOOD: dict[str, dict[str, Any]] = {
@@ -38,6 +40,13 @@ GOOD: dict[str, dict[str, Any]] = {
     "authorization.revoked": POST | {"reason": "left"},
     "request.declined": POST,
     "post.changed": POST | {"condition": "private"},
+    "renewal.suggested": POST | {"at": "2026-12-01T09:00:00Z", "reason": "the creator is at an event before"},
+    "look.wanted": POST,
+    "creator.snoozed": MAYA | {"until": "2026-12-01T09:00:00Z"},
+    "creator.opted_out": MAYA,
+    "creator.opted_in": MAYA,
+    "creator.away": MAYA | {"from": "2026-12-01T00:00:00Z", "until": "2026-12-14T00:00:00+01:00"},
+    "creator.payment_due": MAYA | {"is_due": True},
 }
 
 
@@ -49,6 +58,11 @@ def letter(type_: str, data: Any) -> Letter:
 def event(type_: str, data: Any) -> events.Event:
     kept = letter(type_, data)
     return event_of(kept.type, kept.data, kept.occurred_at)
+
+
+def told(type_: str, data: Any) -> events.CreatorEvent:
+    kept = letter(type_, data)
+    return creator_event_of(kept.type, kept.data, kept.occurred_at)
 
 
 def refused(type_: str, data: Any) -> Unreadable:
@@ -63,8 +77,24 @@ def test_each_type_is_kept_read_back_and_described_by_its_schema(type_: str) -> 
     jsonschema.Draft202012Validator.check_schema(schema)
 
     jsonschema.validate(GOOD[type_], schema)
-    assert event(type_, GOOD[type_]).at == NOW
-    assert letter(type_, GOOD[type_]).key == "7200000000000000001/7300000000000000001"
+    if type_.startswith("creator."):
+        assert told(type_, GOOD[type_]).at == NOW
+        assert letter(type_, GOOD[type_]).key == "creator/maya"
+    else:
+        assert event(type_, GOOD[type_]).at == NOW
+        assert letter(type_, GOOD[type_]).key == "7200000000000000001/7300000000000000001"
+
+
+def test_what_is_said_of_a_creator_is_read_back() -> None:
+    assert told("creator.away", GOOD["creator.away"]) == events.CreatorAway(
+        at=NOW, begins_at=datetime(2026, 12, 1, tzinfo=UTC), ends_at=datetime(2026, 12, 13, 23, tzinfo=UTC)
+    )
+    assert told("creator.payment_due", MAYA | {"is_due": False}) == events.PaymentDue(at=NOW, is_due=False)
+    assert refused("creator.opted_out", POST).field == "$.data.creator"
+    assert refused("creator.away", GOOD["creator.away"] | {"until": "2026-11-30T00:00:00Z"}).field == "$.data.until"
+    assert refused("creator.snoozed", MAYA | {"until": "0001-01-01T00:00:00Z"}).field == "$.data.until"
+    with pytest.raises(Unreadable):
+        creator_event_of("ad.started", b"{}", NOW)
 
 
 def test_the_domain_hears_what_was_said() -> None:
@@ -209,7 +239,9 @@ def test_a_number_that_the_database_cannot_keep_is_refused(number: str) -> None:
     assert refused("request.declined", raw).field.startswith("$.data")
 
 
-@pytest.mark.parametrize("type_", ["period.ended", "request.lapsed", "renewal.due", "code.refused", "nonsense"])
+@pytest.mark.parametrize(
+    "type_", ["period.ended", "request.lapsed", "renewal.due", "code.refused", "link.wanted", "nonsense"]
+)
 def test_only_public_types_may_be_sent(type_: str) -> None:
     complaint = refused(type_, POST)
 

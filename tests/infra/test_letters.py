@@ -22,7 +22,8 @@ from domain.events import (
     PostChanged,
     RequestLapsed,
 )
-from infra.contract import PRIVATE_TYPES, event_of
+from infra.contract import PRIVATE_TYPES
+from infra.kept_events import event_of
 from infra.letters import event_id, letter
 from infra.public_types import PUBLIC_TYPES
 from tests.domain.story import ACCOUNT_KEY, KEY, day

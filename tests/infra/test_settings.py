@@ -54,6 +54,8 @@ def test_what_the_command_line_gives_wins() -> None:
         ("smtp_url", "localhost:25", "smtp://"),
         ("secret_key", "c2hvcnQ=", "openssl rand -base64 32"),
         ("mail_from", "nobody", "name@example.com"),
+        ("mail_from", "Northwind, Inc <a@brand.test>", "in double quotes"),
+        ("reply_to", "a@brand.test, c", "give one address"),
         ("log_format", "xml", "json"),
         ("lease_seconds", "0", "greater than or equal to 1"),
     ],
@@ -153,3 +155,13 @@ def test_a_worker_apart_needs_a_database() -> None:
 
     assert ended.returncode == 2
     assert "EVERSPARK_DATABASE_URL" in ended.stderr
+
+
+def test_too_few_threads_are_refused_with_the_remedy() -> None:
+    with pytest.raises(BadSettings, match=r"EVERSPARK_WORKER_THREADS.*give 6 or more, or leave it out"):
+        load(worker_threads=4)
+
+
+def test_caps_that_contradict_each_other_are_named_as_they_are_set() -> None:
+    with pytest.raises(BadSettings, match=r"EVERSPARK_EMERGENCY_CAP.*EVERSPARK_WEEKLY_CAP"):
+        load(weekly_cap=3, emergency_cap=2)

@@ -7,19 +7,22 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
-from domain.renewal import Urgency
 from everspark import address
 from everspark.cli import main
+from everspark.doctor import NAMES
 from everspark.standing import status_in_words
-from infra import inbox, ledger
+from infra import inbox, ledger, links
 from infra.clock import RunningClock
 from infra.database import hot
 from infra.inbox import Letter
+from infra.links import Expired, Unknown
 from infra.settings import load
+from infra.vault import Vault
 from tests.journeys.commands import Command, Ended
 from worker.access import NO_CENTER, NOT_LINKED, NOT_YET
 from worker.cases import UNCONNECTED
@@ -76,7 +79,7 @@ def test_show_answers_exactly_what_is_promised(everspark: Command, engine: Engin
 
     shown = everspark("show", KEY, "--json").json
 
-    assert {name: shown[name] for name in shown if name not in {"key", "history", "asks", "money"}} == {
+    assert {name: shown[name] for name in shown if name not in {"key", "history", "asks", "endings", "money"}} == {
         "advertiser_id": "7200000000000000001",
         "item_id": "7300000000000000001",
         "route": "code",
@@ -86,6 +89,12 @@ def test_show_answers_exactly_what_is_promised(everspark: Command, engine: Engin
         "next_action": "ask",
         "next_action_at": "2026-12-22T10:00:00Z",
         "why": "window_opens",
+        "suggested_at": None,
+        "suggestion": None,
+        "decided_at": None,
+        "decided_why": None,
+        "withheld_at": None,
+        "withheld_why": None,
         "confirmed": None,
         "post": None,
         "owed": [],
@@ -122,14 +131,14 @@ def an_ask(engine: Engine, *, status: str = "owed", last_error: str | None = Non
     values = {"now": NOW, "status": status, "error": last_error}
     with hot(engine) as connection:
         connection.execute(
-            "insert into asks (authorization_id, period_ends_at, rung, urgency, days, asked_at)"
-            " values (1, %(now)s, 0, 'calm', 30, %(now)s)".replace("'calm'", f"'{next(iter(Urgency))}'"),
+            "insert into outbox (kind, key, authorization_id, idempotency_key, payload, status, due_at,"
+            " last_error, created_at)"
+            " values ('ask.mail', 'k', 1, 'once', '{}', %(status)s, %(now)s, %(error)s, %(now)s)",
             values,
         )
         connection.execute(
-            "insert into outbox (kind, key, authorization_id, ask_id, idempotency_key, payload, status, due_at,"
-            " last_error, created_at)"
-            " values ('ask.mail', 'k', 1, 1, 'once', '{}', %(status)s, %(now)s, %(error)s, %(now)s)",
+            "insert into asks (authorization_id, period_ends_at, rung, urgency, days, asked_at, outbox_id)"
+            " values (1, %(now)s, 0, 'window', 30, %(now)s, 1)",
             values,
         )
 
@@ -142,10 +151,12 @@ def test_show_tells_what_became_of_the_messages(everspark: Command, engine: Engi
 
     assert ask == {
         "rung": 0,
+        "days": 30,
         "asked_at": "2026-11-22T10:00:00Z",
+        "sent_at": None,
         "status": "owed",
         "reason": "no mail server is configured",
-        "settled_at": None,
+        "looked_at_again": "2026-11-22T10:00:00Z",
     }
     assert re.search(r"owed +no mail server is configured", everspark("show", KEY).out)
 
@@ -484,3 +495,174 @@ def test_send_says_when_nobody_listens(everspark: Command, tmp_path: Path) -> No
 
     assert ended.code == 1
     assert "is `everspark up` running?" in ended.err
+
+
+def a_creator(engine: Engine) -> None:
+    with hot(engine) as connection:
+        connection.execute("insert into creators (handle, updated_at) values ('maya.moves', %s)", [NOW])
+        connection.execute("update authorizations set creator_id = 1")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "type_", "said"),
+    [
+        (("snooze", "--until", "2096-12-24"), "creator.snoozed", {"until": "2096-12-24T00:00:00Z"}),
+        (
+            ("away", "--from", "2096-12-24", "--until", "2097-01-04T09:00:00+01:00"),
+            "creator.away",
+            {"from": "2096-12-24T00:00:00Z", "until": "2097-01-04T09:00:00+01:00"},
+        ),
+        (("opt-out",), "creator.opted_out", {}),
+        (("opt-in",), "creator.opted_in", {}),
+        (("payment-due", "--paid"), "creator.payment_due", {"is_due": False}),
+    ],
+)
+def test_what_a_creator_said_becomes_a_letter(
+    everspark: Command, engine: Engine, arguments: tuple[str, ...], type_: str, said: dict[str, Any]
+) -> None:
+    an_authorization(engine)
+    a_creator(engine)
+    command, *options = arguments
+
+    ended = everspark("creator", command, "@Maya.Moves", *options, "--json")
+
+    assert (ended.code, ended.json["key"]) == (0, "creator/maya.moves")
+    with hot(engine) as connection:
+        assert connection.execute("select sender, type, data from inbox").fetchall() == [("operator", type_, said)]
+
+
+@pytest.mark.parametrize("said", [("snooze",), ("away", "--from", "2019-12-20")])
+def test_what_is_past_already_is_not_noted(everspark: Command, engine: Engine, said: tuple[str, ...]) -> None:
+    an_authorization(engine)
+    a_creator(engine)
+    command, *options = said
+
+    ended = everspark("creator", command, "maya.moves", *options, "--until", "2020-01-01")
+
+    assert (ended.code, ended.err) == (2, "--until must lie ahead; 2020-01-01 00:00:00Z is past.\n")
+    with hot(engine) as connection:
+        assert connection.execute("select from inbox").fetchall() == []
+
+
+def test_creators_are_listed_and_shown_with_what_is_proposed(everspark: Command, engine: Engine) -> None:
+    an_authorization(engine)
+    a_creator(engine)
+
+    shown = everspark("creator", "show", "maya.moves", "--json").json
+
+    assert (shown["advice"], shown["written_to_at"]) == ("not_asked_often", [])
+    assert [each["key"] for each in shown["authorizations"]] == [KEY]
+    assert "maya.moves" in everspark("creator", "list").out
+    assert "not asked often" in everspark("creator", "show", "maya.moves").out
+    assert everspark("creator", "show", "nobody").code == 3
+    assert everspark("creator", "opt-out", "nobody").code == 3
+    assert everspark("creator", "away", "maya.moves", "--from", "2026-12-24", "--until", "2026-12-23").code == 2
+
+
+def test_a_creators_links_are_listed_and_taken_back_and_are_shown_nowhere(
+    everspark: Command, engine: Engine, vault: Vault
+) -> None:
+    an_authorization(engine)
+    a_creator(engine)
+    assert everspark("creator", "links", "maya.moves").out == "maya.moves has no links.\n"
+    now = datetime.now(UTC)
+    with hot(engine) as connection:
+        tokens = [links.issue(connection, vault, creator_id=1, now=now - timedelta(days=age)) for age in (31, 1, 0)]
+    standing = [each["standing"] for each in everspark("creator", "links", "@Maya.Moves", "--json").json]
+    assert standing == ["works", "works", "expired"]
+
+    revoked = everspark("creator", "revoke-links", "maya.moves", "--json")
+
+    assert revoked.json == {"creator": "maya.moves", "revoked": 2}
+    line = json.loads(revoked.err)
+    assert (line["event"], line["creator_id"], line["count"]) == ("links_revoked", 1, 2)
+    listed = everspark("creator", "links", "maya.moves")
+    assert (listed.out.count("revoked"), listed.out.count("expired")) == (3, 1)
+    assert not any(token in text for token in tokens for text in (listed.out, revoked.out, revoked.err))
+    with hot(engine) as connection:
+        assert {type(links.creator_of(connection, vault, token, now=now)) for token in tokens} == {Unknown, Expired}
+    assert everspark("creator", "links", "nobody").code == everspark("creator", "revoke-links", "nobody").code == 3
+
+
+def test_a_suggestion_becomes_a_letter_and_endings_are_listed(everspark: Command, engine: Engine) -> None:
+    an_authorization(engine)
+    with hot(engine) as connection:
+        connection.execute(
+            "insert into endings (authorization_id, period_ends_at, outcome, decided_at, down_from, step)"
+            " values (1, now(), 'lapsed', now(), now(), 'no_answer')"
+        )
+
+        connection.execute("update authorizations set starts_at = '2096-11-22', expires_at = '2096-12-22'")
+
+    suggested = everspark("suggest", KEY, "--at", "2096-12-01", "--reason", "she films again")
+    assert (suggested.code, "As things stand nobody is asked: " in suggested.out) == (0, True)
+    assert everspark("suggest", "1/2", "--at", "2096-12-01").code == 3
+
+    with hot(engine) as connection:
+        [(type_, said)] = connection.execute("select type, data from inbox").fetchall()
+    assert (type_, said) == ("renewal.suggested", {"at": "2096-12-01T00:00:00Z", "reason": "she films again"})
+    [ending] = everspark("endings", "--json").json
+    assert (ending["outcome"], ending["in_words"]) == ("lapsed", "the creator was asked in time and did not answer")
+    assert "1 lapsed" in everspark("endings").out
+    assert [each["outcome"] for each in everspark("show", KEY, "--json").json["endings"]] == ["lapsed"]
+
+
+def test_a_suggestion_says_what_comes_of_it(everspark: Command, engine: Engine) -> None:
+    an_authorization(engine)
+    with hot(engine) as connection:
+        connection.execute(
+            "update authorizations set starts_at = '2096-11-22', expires_at = '2096-12-22', needed_until = '2097-06-01'"
+        )
+
+    planned = everspark("suggest", KEY, "--at", "2096-12-01", "--json").json
+    told = everspark("suggest", KEY, "--at", "2096-12-01").out
+
+    assert (planned["next_action"], planned["next_action_at"]) == ("ask", "2096-12-01T00:00:00Z")
+    assert planned["why"] == "renewal_suggested"
+    assert "The next ask: 2096-12-01 00:00:00Z" in told
+
+
+def test_a_suggestion_that_nothing_can_follow_is_not_taken(everspark: Command, engine: Engine) -> None:
+    an_authorization(engine)
+    with hot(engine) as connection:
+        connection.execute("update authorizations set starts_at = '2096-11-22', expires_at = '2096-12-22'")
+
+    past = everspark("suggest", KEY, "--at", "2020-01-01")
+    beyond = everspark("suggest", KEY, "--at", "2096-12-23")
+    with hot(engine) as connection:
+        connection.execute("update authorizations set state = 'revoked', revoked_at = now()")
+    revoked = everspark("suggest", KEY, "--at", "2096-12-01")
+
+    assert (past.code, past.err) == (2, "--at must lie ahead; 2020-01-01 00:00:00Z is past.\n")
+    assert (beyond.code, "no running period ends after" in beyond.err) == (1, True)
+    assert (revoked.code, f"{KEY} is revoked" in revoked.err) == (1, True)
+    with hot(engine) as connection:
+        assert connection.execute("select from inbox").fetchall() == []
+
+
+def test_the_help_of_doctor_names_all_that_it_looks_at(everspark: Command) -> None:
+    told = everspark("doctor", "--help").out
+
+    assert [name for name in NAMES if not name.startswith("sweep ") and name not in told] == []
+
+
+def test_links_lead_to_where_the_service_on_this_folder_listens(
+    everspark: Command, engine: Engine, data_dir: Path
+) -> None:
+    an_authorization(engine)
+    a_creator(engine)
+    with hot(engine) as connection:
+        connection.execute(
+            "update authorizations set needed_until = '2097-01-01', expires_at = now() + interval '1 day'"
+        )
+        connection.execute(
+            "insert into escalations (authorization_id, period_ends_at, step, opened_at)"
+            " select 1, expires_at, 'owner', now() from authorizations"
+        )
+
+    with address.announced(load(data_dir=data_dir, port=9123)):
+        [row] = everspark("escalations", "--links", "--json").json
+        [found] = everspark("doctor", "--only", "links", "--json").json["findings"]
+
+    assert "http://127.0.0.1:9123/c/" in row["draft"]
+    assert found["detail"] == "creators' pages are under http://127.0.0.1:9123"

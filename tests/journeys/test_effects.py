@@ -460,3 +460,18 @@ def test_each_refusal_is_told_with_its_own_cause_and_remedy(story: Brand, row: R
     assert story.note == f"{row.cause} {row.remedy} TikTok said: “{row.symbol}: no”."
     assert story.check == ("done", None)
     assert story.binds == 0
+
+
+def test_a_look_that_somebody_wants_is_made_at_once_and_tells_what_tiktok_shows(story: Brand) -> None:
+    story.pastes(story.mints().value)
+    story.desk.does_look = False
+    story.world.extend(POST, days=30)
+    calls = story.called("tt_video/list")
+
+    assert story.desk.hears("look.wanted").status_code == 202
+    story.desk.settles()
+
+    assert story.last == ("authorization.extended", "stayed", "authorized")
+    assert story.called("tt_video/list") == calls + 1
+    [owed] = [row for row in story.desk.owed if row.kind == "look.one"]
+    assert (owed.status, owed.attempts) == ("done", 1)

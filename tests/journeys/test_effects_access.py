@@ -90,7 +90,7 @@ def test_the_link_is_sent_in_the_creators_language(story: Brand, box: Postbox) -
 
     [invitation] = box.taken
     assert invitation["Content-Language"] == "fr"
-    assert "Touchez « Autoriser »" in text_of(invitation)
+    assert "Touchez «\u00a0Autoriser\u00a0»" in text_of(invitation)
     html = invitation.get_body(("html",))
     assert html is not None
     assert f'href="{LINK}' in html.get_content()

@@ -22,14 +22,13 @@ from infra.vault import Vault
 from simulator.main import make_app
 from simulator.world import World
 from tests.deliveries import ADVERTISER, CREATOR, KEY, POST, START, day, letter
+from tests.emptying import empty
 from tests.power import Meter, MeteredTransport, PowerCut, metered_engine
 from tests.service import APP_ID, APP_SECRET, make_tiktok
 from tests.serving import serving
 from worker.drain import drain
 from worker.effects import perform
 
-TABLES = ("outbox", "asks", "ads", "grants", "history", "pending", "inbox", "codes", "authorizations", "creators")
-EMPTY = ";".join(f"DELETE FROM {table}" for table in (*TABLES, "advertisers"))
 IS_QUIET = """
 SELECT NOT EXISTS (SELECT FROM pending WHERE status = 'ready')
    AND NOT EXISTS (SELECT FROM outbox WHERE status IN ('owed', 'paying', 'uncertain'))
@@ -91,7 +90,7 @@ class Rounds:
 
     def _begins(self, fault: str | None) -> tuple[HandClock, World]:
         self._meter.begin()
-        self._admin.execute(EMPTY.encode())
+        empty(self._admin)
         clock = HandClock(START)
         world = World(clock, seed=7)
         self.app = make_app(world)

@@ -68,8 +68,17 @@ def test_a_code_that_a_campaign_needs_is_renewed_in_time(everspark: Service, box
 
     assert box.taken == []
 
-    # 13 December: ten days before the end, and an hour's jitter
+    # 13 December: ten days before the end fell on a Saturday, on which nobody is written to
     everspark.sleeps(day(12, 13) - everspark.clock.now())
+
+    assert box.taken == []
+    assert (everspark.authorization.decided_why, everspark.authorization.withheld_why) == (
+        "renewal_needed",
+        "quiet_hours",
+    )
+
+    # 14 December: Monday morning in Paris
+    everspark.sleeps(day(12, 14) - everspark.clock.now())
 
     [ask] = box.taken
     assert "ana@creators.test" in ask["To"]
@@ -83,8 +92,8 @@ def test_a_code_that_a_campaign_needs_is_renewed_in_time(everspark: Service, box
     assert len(box.taken) == 1
     assert (everspark.authorization.state, everspark.authorization.expires_at) == ("active", day(2, 20))
 
-    # 1 February: the flight ends eight days after the code
-    everspark.sleeps(day(2, 1) - everspark.clock.now())
+    # 1 February, the Monday after: the flight ends eight days after the code
+    everspark.sleeps(day(2, 1, hour=16) - everspark.clock.now())
 
     assert len(box.taken) == 2
 
@@ -94,10 +103,18 @@ def test_silence_climbs_the_ladder_and_ends_in_expiry(everspark: Service, box: P
 
     everspark.sleeps(timedelta(days=40))
 
-    sent = [(row.payload["rung"], row.payload["urgency"]) for row in everspark.owed]
-    assert sent == [(0, "window"), (1, "window"), (2, "window"), (3, "emergency"), (4, "after_end"), (5, "after_end")]
-    assert len(box.taken) == 6
-    assert len({message["Message-ID"] for message in box.taken}) == 6
+    with hot(everspark.engine) as connection:
+        asks = connection.execute("SELECT rung, urgency, sent_at::date::text FROM asks ORDER BY id").fetchall()
+    assert asks == [
+        (0, "window", "2026-12-14"),  # from Saturday to Monday
+        (1, "window", "2026-12-15"),
+        (2, "window", None),  # due on the 18th, when the week's two messages were used up, until after the weekend
+        (3, "emergency", "2026-12-21"),  # where the next one takes its place
+        (4, "after_end", "2026-12-23"),
+        (5, "after_end", "2026-12-28"),
+    ]
+    assert len(box.taken) == 5
+    assert len({message["Message-ID"] for message in box.taken}) == 5
     assert (everspark.authorization.state, everspark.authorization.state_reason) == ("expired", "period_ended")
     assert (everspark.authorization.next_action, everspark.authorization.why) == (None, "ladder_climbed")
 
@@ -212,10 +229,11 @@ def test_who_has_just_extended_by_a_week_is_not_asked_again_at_once(everspark: S
 
     everspark.hears("authorization.extended", expires_at=(everspark.clock.now() + timedelta(days=8)).isoformat())
     everspark.settles()
-    everspark.sleeps(timedelta(days=5))
+    everspark.sleeps(timedelta(days=3))
 
     assert len(box.taken) == asked
-    everspark.sleeps(timedelta(days=1))
+    # On 24 December, five days before the new end
+    everspark.sleeps(day(12, 24, hour=18) - everspark.clock.now())
     assert len(box.taken) == asked + 1
 
 

@@ -101,14 +101,19 @@ def test_the_life_of_a_code(story: Story) -> None:
     assert (story.row.next_action, story.row.why) == ("ask", "renewal_needed")
     assert story.box.taken == []
 
-    # 13 December: ten days before the end the window has opened, and Mia is asked to extend
+    # 13 December: ten days before the end the window has opened, on a Saturday; nobody writes to Mia on a weekend
     story.comes(datetime(2026, 12, 13, 10, tzinfo=UTC))
+
+    assert story.box.taken == []
+
+    # 14 December, Monday morning: she is asked to extend
+    story.comes(datetime(2026, 12, 14, 9, tzinfo=UTC))
 
     [ask] = story.box.taken
     assert "mia@creators.test" in ask["To"]
     assert re.search(r"extend", ask.get_body(("plain",)).get_content(), re.IGNORECASE)  # type: ignore[union-attr]
 
-    # 14 December: she extends by 365 days in her app, and writes to nobody; the look sees the end moved
+    # An hour later: she extends by 365 days in her app, and writes to nobody; the look sees the end moved
     story.comes(datetime(2026, 12, 14, 10, tzinfo=UTC))
     extended = story.world.extend(story.post.item_id, days=365)
     story.comes(datetime(2026, 12, 14, 22, tzinfo=UTC))

@@ -14,7 +14,18 @@ from tests.journeys.looking import MINUTE, Lookout, key_of, lookout
 from tests.power import Meter, PowerCut, metered_engine
 from worker.looking import look
 
-TABLES = ("ads", "grants", "history", "pending", "kpis", "sightings", "inbox", "authorizations")
+TABLES = (
+    "escalations",
+    "endings",
+    "ads",
+    "grants",
+    "history",
+    "pending",
+    "kpis",
+    "sightings",
+    "inbox",
+    "authorizations",
+)
 ENDING = """
 SELECT key, state, condition, (SELECT array_agg(type ORDER BY seq) FROM inbox) AS told,
     (SELECT count(*) FROM sightings) AS sightings, (SELECT count(*) FROM pending) AS pending,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -12,6 +12,9 @@ from tests.real.fleet import COMMANDS, WORKERS, Fleet, now, wait_until
 from tests.real.producer import Load, load
 
 pytestmark = pytest.mark.real
+
+# `record_property`: what the fault was, and the seconds until all was well. tests/conftest.py shows them at the end.
+Recorded = Callable[[str, float], None]
 
 # All that was taken in until the fault was over is applied, and so is something that came later.
 RECOVERED = """
@@ -60,7 +63,7 @@ def accounts_for(fleet: Fleet, accepted: list[str]) -> None:
 
 
 @pytest.mark.parametrize("names", [("worker 1",), ("worker 2",), WORKERS], ids=["everspark worker", "dramatiq", "all"])
-def test_workers_are_killed(fleet: Fleet, recoveries: dict[str, float], names: tuple[str, ...]) -> None:
+def test_workers_are_killed(fleet: Fleet, record_property: Recorded, names: tuple[str, ...]) -> None:
     with busy(fleet):
         fault = Fault(fleet)
         fleet.kills(*names)
@@ -68,65 +71,65 @@ def test_workers_are_killed(fleet: Fleet, recoveries: dict[str, float], names: t
             fleet.starts(*names)
 
         # One of two is not missed: whichever is left, `everspark worker` or dramatiq's own command, works alone.
-        recoveries[f"kill -9 of {' and '.join(names)}"] = fault.recovers()
+        record_property(f"kill -9 of {' and '.join(names)}", fault.recovers())
 
         if names != WORKERS:
             fleet.starts(*names)
 
 
-def test_the_web_process_is_killed(fleet: Fleet, recoveries: dict[str, float]) -> None:
+def test_the_web_process_is_killed(fleet: Fleet, record_property: Recorded) -> None:
     with busy(fleet) as carried:
         fault = Fault(fleet)
         fleet.kills("web")
         fleet.starts("web")
 
-        recoveries["kill -9 of web"] = fault.recovers()
+        record_property("kill -9 of web", fault.recovers())
     assert carried.again > 0
 
 
-def test_the_leading_scheduler_is_killed(fleet: Fleet, recoveries: dict[str, float]) -> None:
+def test_the_leading_scheduler_is_killed(fleet: Fleet, record_property: Recorded) -> None:
     with busy(fleet):
         leader, fence = fleet.leader()
         fault = Fault(fleet)
         fleet.kills(leader)
 
         wait_until(lambda: fleet.answers(NEW_LEADER_SWEPT, fence), "the other scheduler leads")
-        recoveries["kill -9 of the leading scheduler"] = fault.recovers()
+        record_property("kill -9 of the leading scheduler", fault.recovers())
         fleet.starts(leader)
 
 
-def test_redis_is_flushed(fleet: Fleet, recoveries: dict[str, float]) -> None:
+def test_redis_is_flushed(fleet: Fleet, record_property: Recorded) -> None:
     with busy(fleet):
         fault = Fault(fleet)
         fleet.flushes_redis()
 
-        recoveries["Redis FLUSHALL"] = fault.recovers()
+        record_property("Redis FLUSHALL", fault.recovers())
 
 
-def test_redis_is_killed_and_comes_back_empty(fleet: Fleet, recoveries: dict[str, float]) -> None:
+def test_redis_is_killed_and_comes_back_empty(fleet: Fleet, record_property: Recorded) -> None:
     with busy(fleet):
         fault = Fault(fleet)
         fleet.restarts_redis()
 
-        recoveries["kill -9 of Redis"] = fault.recovers()
+        record_property("kill -9 of Redis", fault.recovers())
 
 
-def test_postgresql_crashes_and_recovers(fleet: Fleet, recoveries: dict[str, float]) -> None:
+def test_postgresql_crashes_and_recovers(fleet: Fleet, record_property: Recorded) -> None:
     with busy(fleet) as carried:
         fault = Fault(fleet)
         fleet.restarts_postgresql()
 
-        recoveries["crash of PostgreSQL"] = fault.recovers()
+        record_property("crash of PostgreSQL", fault.recovers())
     assert carried.again > 0
 
 
-def test_all_are_told_to_stop_and_are_started_again(fleet: Fleet, recoveries: dict[str, float]) -> None:
+def test_all_are_told_to_stop_and_are_started_again(fleet: Fleet, record_property: Recorded) -> None:
     with busy(fleet):
         wait_until(lambda: all(fleet.has_begun(name) for name in COMMANDS), "all processes have begun")
         fault = Fault(fleet)
         codes = fleet.stops(*COMMANDS)
         fleet.starts(*COMMANDS)
 
-        recoveries["SIGTERM to all but Redis and PostgreSQL"] = fault.recovers()
+        record_property("SIGTERM to all but Redis and PostgreSQL", fault.recovers())
     # uvicorn finishes what is in hand and then ends by the very signal that it was sent.
     assert codes == dict.fromkeys(COMMANDS, 0)

@@ -10,10 +10,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from domain.spark_code import find
-from infra.ask_mail import Ask, compose, sender_of
+from infra.ask_mail import LOCALES, AskItem, DigestMail, compose_digest, sender_of
 from infra.clock import HandClock
+from infra.mail_examples import NOW, example
 from simulator.catalogue import Refused
 from simulator.characters import Act, Character, Deed, Person, Received, Wish, acts_of
+from simulator.mailbox import read
 from simulator.names import cast
 from simulator.people import Answer, Known, People
 from simulator.world import World
@@ -154,23 +156,31 @@ class Street:
         self.people.hears(self.known.creator.creator_id, wish, self.item_id, days)
 
     def is_mailed(self, days: int | None = 60, *, email: str = "lina@creators.example") -> bool:
-        ask = Ask(
+        item = AskItem(
+            key=f"7200000000000000001/{self.item_id}",
+            advertiser_id="7200000000000000001",
+            brand=None,
+            reference=None,
+            route="code",
+            item_id=self.item_id,
+            item_url=None,
+            title=None,
+            days=days,
+            period_ends_at=self.clock.now() + 10 * DAY,
+            urgency="window",
+        )
+        digest = DigestMail(
             idempotency_key="ask:1",
             email=email,
             name="Lina",
             locale=self.known.locale,
             zone="Europe/Paris",
             handle="lina.moreau",
-            advertiser_id="7200000000000000001",
-            reference=None,
-            route="code",
-            item_id=self.item_id,
-            item_url=None,
-            days=days,
-            period_ends_at=self.clock.now() + 10 * DAY,
             urgency="window",
+            items=(item,),
         )
-        return self.people.receives(compose(ask, sender=sender_of("E <e@everspark.example>"), now=self.clock.now()))
+        sender = sender_of("E <e@everspark.example>")
+        return self.people.receives(compose_digest(digest, sender=sender, now=self.clock.now()))
 
     def lives(self, span: timedelta) -> list[Deed]:
         """An hour at a time."""
@@ -296,3 +306,13 @@ def test_the_cast_has_every_character_and_usable_addresses() -> None:
     assert {each.character for each in everybody} == set(Character)
     assert len({each.handle for each in everybody}) == len(everybody)
     assert all(each.email.isascii() for each in everybody)
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_people_find_every_post_of_a_mail_and_its_days(locale: str) -> None:
+    digest = example(locale=locale, count=3)
+
+    mail = read(compose_digest(digest, sender=sender_of("E <e@everspark.example>"), now=NOW))
+
+    assert mail.posts == {item.item_id: item.days for item in digest.items}
+    assert mail.link is None

@@ -1,0 +1,85 @@
+"""`everspark endings`: how periods ended, how quick the answers were, and what lapses cost."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+import psycopg
+import typer
+
+from domain.money import Amounts
+from domain.outcome import A_MINUTE, SENTENCES, Lapse, Outcome, Step
+from everspark.money import plain
+from everspark.opened import AsJson, Data, opened
+from everspark.outcomes import say
+from everspark.printing import as_json, as_table
+from infra.database import hot
+from infra.endings import Ending, going_on, listed, told
+
+COLUMNS = ("key", "period_ends_at", "outcome", "answered_in", "minutes_down", "lost", "step")
+
+
+def endings(
+    days: Annotated[int, typer.Option(min=1, help="Those of the last so many days.")] = 30,
+    data: Data = None,
+    json: AsJson = False,
+) -> None:
+    """How periods ended: renewed, lapsed (minutes down, money not delivered, which step failed) or not needed.
+
+    Example: everspark endings --days 90 --json
+    """
+    with opened(data) as tools, hot(tools.engine) as connection:
+        now = tools.clock.now()
+        rows = read(connection, now=now, since=now - timedelta(days=days))
+    if json:
+        as_json(rows)
+        return
+    as_rows(rows)
+    counts = Counter(row["outcome"] for row in rows)
+    say("\n" + ", ".join(f"{counts[outcome]} {outcome.replace('_', ' ')}" for outcome in Outcome))
+
+
+def read(
+    connection: psycopg.Connection[Any], *, now: datetime, since: datetime | None = None, key: str | None = None
+) -> list[dict[str, Any]]:
+    """Endings as `--json` prints them. A lapse that goes on has its minutes and its money until now."""
+    found = listed(connection, since=since, key=key)
+    open_ = {name: row.down_from for name, row in found if row.down_from is not None and row.goes_on}
+    lapses = going_on(connection, open_, now=now)
+    return [{"key": name} | row_of(row, lapses.get(name) if row.goes_on else None) for name, row in found]
+
+
+def row_of(row: Ending, lapse: Lapse | None) -> dict[str, Any]:
+    """One ending, for machines; `lapse`: what one that goes on has cost by now."""
+    answered_in = row.answered_at - row.asked_at if row.asked_at and row.answered_at else None
+    down = (row.down_until - row.down_from) // A_MINUTE if row.down_from and row.down_until else None
+    lost = None if row.lost is None else told(row.lost)
+    return {
+        "period_ends_at": row.period_ends_at,
+        "outcome": row.outcome,
+        "in_words": SENTENCES[Step(row.step) if row.step else Outcome(row.outcome)],
+        "decided_at": row.decided_at,
+        "asked_at": row.asked_at,
+        "answered_at": row.answered_at,
+        "answered_in": None if answered_in is None else str(answered_in).partition(".")[0],
+        "down_from": row.down_from,
+        "down_until": row.down_until,
+        "minutes_down": lapse.minutes_down if lapse else down,
+        "lost": amounts(lapse.not_delivered if lapse else lost),
+        "step": row.step,
+    }
+
+
+def amounts(lost: Amounts | None) -> list[dict[str, Any]] | None:
+    """None where nothing lapsed."""
+    return None if lost is None else plain(lost)
+
+
+def as_rows(endings: Sequence[dict[str, Any]], columns: Sequence[str] = COLUMNS, *, title: str = "") -> None:
+    """The same for people."""
+    lost = [
+        ", ".join(f"{each['amount']} {each['currency'] or ''}".strip() for each in row["lost"] or ()) for row in endings
+    ]
+    rows = [row | {"lost": one or None} for row, one in zip(endings, lost, strict=True)]
+    as_table(columns, [[row[name] for name in columns] for row in rows], title=title)

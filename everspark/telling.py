@@ -1,0 +1,33 @@
+"""An operator's word, as a letter to the inbox: the worker applies it, and nothing else changes state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from everspark.opened import Opened
+from infra import inbox
+from infra.broker import make_broker, make_nudges
+from infra.database import hot
+from infra.inbox import Letter
+
+OPERATOR = "operator"
+
+
+def tell(tools: Opened, type_: str, key: str, data: dict[str, Any]) -> Letter:
+    """The letter, kept; a worker that is there hears of it at once."""
+    now = tools.clock.now()
+    letter = Letter(
+        sender=OPERATOR,
+        event_id=f"{type_}:{key}:{now.isoformat()}",
+        type=type_,
+        key=key,
+        occurred_at=now,
+        data=msgspec.json.encode(data),
+    )
+    with hot(tools.engine) as connection:
+        inbox.accept(connection, [letter], now=now)
+    if tools.settings.redis_url:
+        make_nudges(make_broker(tools.settings.redis_url)).mailboxes([inbox.mailbox_of(key)])
+    return letter

@@ -1,0 +1,152 @@
+"""Open escalations as people want to see them: whose post, why, what it costs, and a text to paste into a chat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+
+from domain.authorization import Authorization, State
+from domain.escalation import HARD, Case, Cause, Step, cause_of, down_since, is_over
+from domain.money import Amounts, money_at_risk, spend_a_day
+from domain.outcome import Lapse, Period, lapse_of, wanted_of
+from domain.posts import AdDay
+from domain.renewal import Policy, need_of, smallest_period
+from domain.worth import worth
+from infra import escalations, kpis
+from infra.channel_urls import Channels
+from infra.drafts import Subject, draft
+from infra.escalations import Loaded, Open
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Item:
+    """One open escalation. `at_risk` is what is not delivered if nobody renews; `lapse` what was not delivered by now."""
+
+    id: int
+    key: str
+    step: Step
+    cause: Cause
+    opened_at: datetime
+    period_ends_at: datetime
+    reference: str | None
+    handle: str | None
+    creator_id: int | None
+    at_risk: Amounts
+    lapse: Lapse | None
+    subject: Subject
+
+    @property
+    def advertiser_id(self) -> str:
+        return self.key.partition("/")[0]
+
+    @property
+    def may_extend(self) -> bool:
+        """Whether the creator may be asked to extend (or for a first code), be it by a person."""
+        if self.cause is Cause.UNANSWERED and self.subject.item_id is None:
+            return False  # The account is shared by a link of its own: `everspark show` has it.
+        return self.cause not in HARD or self.cause is Cause.NO_ADDRESS
+
+    def draft(self, link: str | None = None) -> str:
+        """What a person pastes into a chat with the creator."""
+        return draft(self.subject, may_extend=self.may_extend, link=link)
+
+    @property
+    def most(self) -> Decimal:
+        """What to sort by; amounts of different currencies are compared for the order of a list alone."""
+        amounts = self.lapse.not_delivered if self.lapse else self.at_risk
+        return max(amounts.values(), default=Decimal())
+
+
+def listed(connection: psycopg.Connection[Any], *, now: datetime, policy: Policy, channels: Channels) -> Iterator[Item]:
+    """All that is open and not over."""
+    for page in escalations.open_ones(connection):
+        yield from items_of(connection, page, now=now, policy=policy, channels=channels)
+
+
+def items_of(
+    connection: psycopg.Connection[Any], page: Sequence[Open], *, now: datetime, policy: Policy, channels: Channels
+) -> list[Item]:
+    """Those of a page that are not over, with their facts as of now."""
+    keys = sorted({each.key for each in page})
+    known = {each.key: each for each in escalations.load(connection, keys, has_channel=has_channel(channels))}
+    days = kpis.days_of(connection, keys, now=now)
+    return [
+        item_of(each, known[each.key], days[each.key], now=now, policy=policy)
+        for each in page
+        if not is_over(known[each.key].case, Step(each.step), each.period_ends_at, now=now)
+    ]
+
+
+def has_channel(channels: Channels) -> Callable[[str | None], bool]:
+    """Whether a telephone number leads anywhere."""
+    return lambda phone: channels.to_creator(phone) is not None
+
+
+def item_of(each: Open, loaded: Loaded, days: Sequence[AdDay], *, now: datetime, policy: Policy) -> Item:
+    authorization, contact = loaded.case.authorization, loaded.contact
+    return Item(
+        id=each.id,
+        key=each.key,
+        step=Step(each.step),
+        cause=cause_of(loaded.case, now),
+        opened_at=each.opened_at,
+        period_ends_at=each.period_ends_at,
+        reference=authorization.reference,
+        handle=contact.handle,
+        creator_id=contact.creator_id,
+        at_risk=at_risk_of(authorization, days, now),
+        lapse=lapse_until(loaded.case, now),
+        subject=subject_of(loaded, days_of(authorization, now, policy)),
+    )
+
+
+def days_of(known: Authorization, now: datetime, policy: Policy) -> int:
+    """How many days to ask for: what the request says, before there is anything to extend."""
+    is_first = known.state is State.REQUESTED
+    return known.days if is_first and known.days else smallest_period(known, now, policy)
+
+
+def subject_of(loaded: Loaded, days: int) -> Subject:
+    """What a text to the creator is about."""
+    contact, (_, _, post) = loaded.contact, loaded.key.partition("/")
+    return Subject(
+        handle=contact.handle or (post[1:] if post.startswith("@") else None),
+        name=contact.name,
+        locale=contact.locale,
+        item_id=None if post.startswith("@") else post,
+        item_url=loaded.case.authorization.item_url,
+        days=days,
+        is_first=loaded.case.authorization.state is State.REQUESTED,
+    )
+
+
+def at_risk_of(authorization: Authorization, days: Sequence[AdDay], now: datetime) -> Amounts:
+    """What is at risk. Where TikTok silenced the ads already they spend nothing: then what was stated of them counts."""
+    known = worth(authorization, days, now=now).at_risk
+    wanted = [flight.ad for flight in authorization.flights.values() if flight.is_wanted]
+    return known or money_at_risk(
+        spend_a_day([ad for ad in wanted if ad.flight_end is None or ad.flight_end > now], [], today=now.date()),
+        ends_at=authorization.expires_at,
+        need=need_of(authorization),
+        contract_ends_at=authorization.contract_ends_at,
+        now=now,
+    )
+
+
+def lapse_until(case: Case, now: datetime) -> Lapse | None:
+    """What a lapse cost by now, from what was stated of the ads; None where nothing lapsed."""
+    known, ended_at = case.authorization, down_since(case)
+    if ended_at is None:
+        return None
+    period = Period(
+        begins_at=known.ladder_begins_at or ended_at,
+        ends_at=ended_at,
+        needed_until=need_of(known),
+        contract_ends_at=known.contract_ends_at,
+    )
+    return lapse_of(period, wanted_of(known, {}, ends_at=ended_at), now=now)

@@ -1,0 +1,94 @@
+"""The page at `/forecast` in a real browser: at phone and desktop widths, light and dark, for everybody."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Browser, Page, ViewportSize
+from sqlalchemy import Engine
+
+from infra.broker import make_broker, make_nudges
+from infra.clock import HandClock
+from infra.settings import load
+from infra.vault import Vault
+from tests.portfolio import Post, holds
+from tests.serving import serving
+from web.main import make_app
+
+PHONE, DESKTOP = ViewportSize(width=390, height=844), ViewportSize(width=1280, height=900)
+RULES = {
+    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+}
+
+
+@pytest.fixture
+def address(engine: Engine, clock: HandClock, vault: Vault) -> Iterator[str]:
+    """Forty posts of ten creators, in two currencies; one creator has no address, and one post no creator."""
+    posts = [
+        Post(
+            number=number,
+            creator=f"creator.number.{number % 10}" if number else None,
+            ends=1 + number * 0.9,
+            days=(7, 30, 60, 365)[number % 4],
+            flight=60 if number % 3 else None,
+            spend=str(40 + number * 37 % 900),
+            currency="EUR" if number % 5 else "USD",
+            zone=("Europe/Paris", "America/Los_Angeles", None)[number % 3],
+            has_email=number % 10 != 3,
+        )
+        for number in range(40)
+    ]
+    holds(engine, posts, now=clock.now())
+    app = make_app(settings=load(), engine=engine, vault=vault, clock=clock, nudges=make_nudges(make_broker("")))
+    with serving(app) as client:
+        yield str(client.base_url)
+
+
+def opened(
+    browser: Browser, address: str, viewport: ViewportSize, scheme: str, *, scripts: bool
+) -> tuple[Page, list[str]]:
+    """Without scripts, save where axe has to run its own; then the policy stands aside for it."""
+    context = browser.new_context(
+        viewport=viewport,
+        color_scheme=scheme,  # type: ignore[arg-type]  # literals elsewhere
+        java_script_enabled=scripts,
+        bypass_csp=scripts,
+    )
+    page, complaints = context.new_page(), list[str]()
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("requestfailed", lambda request: complaints.append(request.url))
+    page.goto(address)
+    return page, complaints
+
+
+@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everybody_can_read_it(browser: Browser, address: str, viewport: ViewportSize, scheme: str) -> None:
+    page, _ = opened(browser, f"{address}/forecast", viewport, scheme, scripts=True)
+
+    if folder := os.environ.get("EVERSPARK_PICTURES"):
+        page.screenshot(path=Path(folder) / f"forecast-{viewport['width']}-{scheme}.png", full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+    assert page.evaluate("[...document.querySelectorAll('.scroll')].every(box => box.scrollWidth <= box.clientWidth)")
+    words = "[...document.querySelectorAll('.counts dt')].every(word => word.scrollWidth <= word.clientWidth)"
+    assert page.evaluate(words)
+    found = Axe().run(page, options=RULES).response["violations"]
+    assert [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in found] == []
+
+
+def test_without_scripts_it_is_found_from_the_overview_and_nothing_is_refused(browser: Browser, address: str) -> None:
+    page, complaints = opened(browser, address, PHONE, "light", scripts=False)
+
+    page.get_by_role("link", name="Looking ahead").click()
+
+    assert page.get_by_role("heading", name="Looking ahead").is_visible()
+    assert page.get_by_role("img", name="Messages and lapses of each day").is_visible()
+    assert page.get_by_role("region", name="The largest lapses").get_by_role("row").count() > 5
+    assert complaints == []
+
+    page.get_by_role("link", name="Back to the overview").click()
+    assert page.get_by_role("heading", name="What lapses next").is_visible()
