@@ -433,9 +433,11 @@ def test_no_body_and_no_header_breaks_it_and_nothing_refused_is_kept(
 ) -> None:
     before = service.count()
 
-    # httpx wants latin-1 bytes for what is not ASCII.
+    # httpx wants latin-1 bytes for what is not ASCII; DEL is no header, and never comes as far as our code.
     answer = service.hears(
-        body, kind, headers={name: value.strip() for name, value in headers.items() if value.isascii()}
+        body,
+        kind,
+        headers={name: value.strip() for name, value in headers.items() if value.isascii() and value.isprintable()},
     )
 
     assert answer.status_code in (202, 400, 401, 413, 415, 422)
