@@ -88,6 +88,7 @@ class Year:
         self.engine, self.admin, self.meter, self.chance = engine, admin, meter, Random(seed)
         self.clock, self.outside, self.numbers = HandClock(START), Outside(self), numbered("event")
         self.ends: dict[str, datetime] = {}
+        self.anew = dict.fromkeys(POSTS, START - timedelta(days=1))
         self.silences: list[tuple[datetime, datetime]] = []
         self.heard: list[Letter] = []
         self.cuts = 0
@@ -160,7 +161,8 @@ class Year:
     def _happens(self) -> None:
         post, now = self.chance.choice(POSTS), self.clock.now()
         days = timedelta(days=self.chance.choice((7, 30)))
-        ago = timedelta(hours=self.chance.choice((0, 0, 1, 10)))
+        # What happened before access was taken back and given anew does not lengthen what was given then.
+        ago = min(timedelta(hours=self.chance.choice((0, 0, 1, 10))), now - self.anew[post])
         is_near = self.ends[post] - now < timedelta(days=12)
         match self.chance.randrange(16):
             case 0 | 1 | 2 | 3 if is_near:
@@ -173,6 +175,7 @@ class Year:
                 self._hears("authorization.revoked", post=post)
                 self._hears("authorization.requested", post=post, route="code", days=30, creator=CREATOR)
                 self._grants(post, self.clock.now(), max(self.ends[post], now) + days)
+                self.anew[post] = self.clock.now()
             case 7 | 8:
                 self._hears("ad.stopped", post=post, ad={"ad_id": post[-4:]})
                 self._hears("ad.started", post=post, ad={"ad_id": post[-4:]})
