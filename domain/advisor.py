@@ -122,8 +122,12 @@ def advise_on(codes: Sequence[Code], *, asked_at: Sequence[datetime], now: datet
     """What to propose to a creator with these codes; the present length is that of most of them, the shortest of several."""
     lengths = Counter(code.days for code in codes if code.days)
     days = max(lengths, key=lambda length: (lengths[length], -length), default=USUAL_DAYS)
-    needs = [code.needed_until - max(code.ends_at, now) for code in codes]
-    return advise(needs, days=days, asked_at=asked_at, now=now, policy=policy)
+    return advise(needs_of(codes, now), days=days, asked_at=asked_at, now=now, policy=policy)
+
+
+def needs_of(codes: Sequence[Code], now: datetime) -> list[timedelta]:
+    """For how long each code is needed after its end."""
+    return [code.needed_until - max(code.ends_at, now) for code in codes]
 
 
 def advise(

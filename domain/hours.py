@@ -10,7 +10,6 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from enum import StrEnum
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -32,44 +31,6 @@ class Hours:
     opens: time = time(9)
     closes: time = time(20)
     weekends: bool = False
-
-
-class Waiting(StrEnum):
-    """Why a message goes when it goes."""
-
-    IN_SEND_WINDOW = "in_send_window"
-    WAITS_FOR_SEND_WINDOW = "waits_for_send_window"
-    WAITING_WOULD_MISS_THE_END = "waiting_would_miss_the_end"
-
-
-SENTENCES: dict[Waiting, str] = {
-    Waiting.IN_SEND_WINDOW: "it is within the creator's hours",
-    Waiting.WAITS_FOR_SEND_WINDOW: "it waits for the creator's next hours",
-    Waiting.WAITING_WOULD_MISS_THE_END: "it is outside the creator's hours, but waiting for them would be too late",
-}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SendingTime:
-    """The instant (UTC) to send at, and why then."""
-
-    at: datetime
-    reason: Waiting
-
-
-def sending_time(
-    due: datetime, *, no_later_than: datetime | None, zone: str | None, hours: Hours, fallback: ZoneInfo
-) -> SendingTime:
-    """When to send what is due at `due`: in the next window, or at once where that opens after `no_later_than`.
-
-    `no_later_than` None: nothing is missed by waiting.
-    """
-    opens_at = opening(due, zone=zone, hours=hours, fallback=fallback)
-    if opens_at <= due:
-        return SendingTime(at=opens_at, reason=Waiting.IN_SEND_WINDOW)
-    if no_later_than is not None and opens_at > no_later_than:
-        return SendingTime(at=due.astimezone(UTC), reason=Waiting.WAITING_WOULD_MISS_THE_END)
-    return SendingTime(at=opens_at, reason=Waiting.WAITS_FOR_SEND_WINDOW)
 
 
 def opening(at: datetime, *, zone: str | None, hours: Hours, fallback: ZoneInfo) -> datetime:

@@ -69,7 +69,11 @@ def show(creator: Handle, data: Data = None, json: AsJson = False) -> None:
         as_json(found)
         return
     theirs = found.pop("authorizations")
-    as_facts(found | {"written_to_at": ", ".join(map(shown, found["written_to_at"])) or None})
+    as_facts(
+        found
+        | {"written_to_at": ", ".join(map(shown, found["written_to_at"])) or None}
+        | {"requests_a_year": "; ".join(found["requests_a_year"]) or None}
+    )
     if theirs:
         as_table(list(theirs[0]), [list(row.values()) for row in theirs], title="\nAuthorizations")
 
@@ -82,11 +86,12 @@ def read(connection: psycopg.Connection[Any], creator: str, *, settings: Setting
         raise Stop(f"There is no creator {tidy(creator)}; `everspark creator list` names those there are.", NOT_FOUND)
     number = found.pop("id")
     policy = Policy(offered_days=settings.offered_days)
-    advised = advice.recommendation(connection, number, policy=policy, now=now, is_thorough=True)
+    reckoned = advice.reckoning(connection, number, policy=policy, now=now)
     return found | {
         "written_to_at": creators.written_to_at(connection, number, now=now),
-        "advice": advised.advice,
-        "advice_in_words": advised.sentence,
+        "advice": reckoned.recommendation.advice,
+        "advice_in_words": reckoned.recommendation.sentence,
+        "requests_a_year": [each.sentence for each in reckoned.estimates] if reckoned.needed else [],
         "authorizations": cursor.execute(THEIRS, [number]).fetchall(),
     }
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import psycopg
 
-from domain.advisor import LOOKED_BACK, OFTEN, Code, Recommendation, advise_on
+from domain.advisor import LOOKED_BACK, OFTEN, Code, Estimate, Recommendation, advise_on, estimates, needs_of
 from domain.reasons import Reason
 from domain.renewal import FOREVER, Policy
 from infra import creators
@@ -29,23 +30,41 @@ SELECT creator_id, days, expires_at, least(need, contract_ends_at) FROM (
 """
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reckoning:
+    """The advice with its arithmetic: for `needed` authorizations, what each period on offer would take in a year."""
+
+    recommendation: Recommendation
+    estimates: tuple[Estimate, ...]
+    needed: int
+
+
 def recommendation(
     connection: psycopg.Connection[Any],
     creator_id: int,
     *,
     policy: Policy,
     now: datetime,
-    is_thorough: bool = False,
     but: int | None = None,
 ) -> Recommendation:
-    """What to propose to the creator. Who is not asked often costs one query, unless the numbers are wanted all the same.
+    """What to propose to the creator. Who is not asked often costs one query.
 
     `but` names a message that does not count: the one that is being written.
     """
     asked_at = creators.written_to_at(connection, creator_id, now=now, since=LOOKED_BACK, but=but)
-    is_looked_at = is_thorough or len(asked_at) >= OFTEN
-    codes = codes_of(connection, [creator_id]).get(creator_id, ()) if is_looked_at else ()
+    codes = codes_of(connection, [creator_id]).get(creator_id, ()) if len(asked_at) >= OFTEN else ()
     return advise_on(codes, asked_at=asked_at, now=now, policy=policy)
+
+
+def reckoning(connection: psycopg.Connection[Any], creator_id: int, *, policy: Policy, now: datetime) -> Reckoning:
+    """The same with all its numbers, for people, however seldom the creator is asked."""
+    asked_at = creators.written_to_at(connection, creator_id, now=now, since=LOOKED_BACK)
+    codes = codes_of(connection, [creator_id]).get(creator_id, ())
+    return Reckoning(
+        recommendation=advise_on(codes, asked_at=asked_at, now=now, policy=policy),
+        estimates=estimates(needs_of(codes, now), policy),
+        needed=len(codes),
+    )
 
 
 def codes_of(connection: psycopg.Connection[Any], numbers: Sequence[int]) -> Mapping[int, Sequence[Code]]:

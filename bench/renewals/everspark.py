@@ -7,7 +7,6 @@ message goes, TikTok is read once more.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,7 +17,7 @@ from bench.renewals.draws import between
 from bench.renewals.life import POLICY, Item, Life, Message
 from bench.renewals.people import Channel
 from domain.absence import LEAD, forward_at
-from domain.advisor import Recommendation, advise
+from domain.advisor import Code, Recommendation, advise_on
 from domain.authorization import Action, Authorization, State, changed
 from domain.digest import Digest, digest
 from domain.events import LifecycleEvent
@@ -227,10 +226,12 @@ class Everspark:
 
     def _advice(self, now: datetime) -> Recommendation:
         """As `infra.advice` asks it: the codes of this creator that need renewing. No creator here gives account access."""
-        wanted = [each for each in self.known.values() if is_wanted(each, now)]
-        days = Counter(each.days for each in wanted if each.days).most_common(1)
-        needs = [wanted_until(each, now) - max(each.expires_at or now, now) for each in wanted]
-        return advise(needs, days=days[0][0] if days else 30, asked_at=self.wrote_at, now=now, policy=POLICY)
+        codes = [
+            Code(days=each.days, ends_at=each.expires_at, needed_until=wanted_until(each, now))
+            for each in self.known.values()
+            if each.expires_at is not None and is_wanted(each, now)
+        ]
+        return advise_on(codes, asked_at=self.wrote_at, now=now, policy=POLICY)
 
 
 def is_wanted(known: Authorization, now: datetime) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from domain.hours import Hours, SendingTime, Waiting, opening, place_of, sending_time
+from domain.hours import Hours, opening, place_of
 from domain.renewal import FOREVER
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -175,24 +175,6 @@ def test_a_zone_that_nobody_knows_is_the_stated_fallback(zone: str | None) -> No
 
 def test_what_waits_for_ever_has_no_opening() -> None:
     assert opens(FOREVER, "Pacific/Kiritimati") == FOREVER
-
-
-@given(moments(), st.none() | st.timedeltas(timedelta(), timedelta(days=5)))
-def test_a_message_waits_for_the_window_unless_that_is_too_late(
-    moment: tuple[datetime, str], patience: timedelta | None
-) -> None:
-    due, zone = moment
-    latest = None if patience is None else due + patience
-
-    sent = sending_time(due, no_later_than=latest, zone=zone, hours=WEEKDAYS, fallback=BERLIN)
-
-    opened = opens(due, zone, WEEKDAYS)
-    if opened == due:
-        assert sent == SendingTime(at=due, reason=Waiting.IN_SEND_WINDOW)
-    elif latest is None or opened <= latest:
-        assert sent == SendingTime(at=opened, reason=Waiting.WAITS_FOR_SEND_WINDOW)
-    else:
-        assert sent == SendingTime(at=due, reason=Waiting.WAITING_WOULD_MISS_THE_END)
 
 
 def test_a_year_of_mornings_keeps_the_creators_hour() -> None:

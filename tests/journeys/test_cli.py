@@ -547,10 +547,15 @@ def test_what_is_past_already_is_not_noted(everspark: Command, engine: Engine, s
 def test_creators_are_listed_and_shown_with_what_is_proposed(everspark: Command, engine: Engine) -> None:
     an_authorization(engine)
     a_creator(engine)
+    assert everspark("creator", "show", "maya.moves", "--json").json["requests_a_year"] == []
+    with hot(engine) as connection:
+        connection.execute("update authorizations set creator_id = 1, needed_until = now() + interval '1 year'")
 
     shown = everspark("creator", "show", "maya.moves", "--json").json
 
     assert (shown["advice"], shown["written_to_at"]) == ("not_asked_often", [])
+    periods = [sentence.partition(":")[0] for sentence in shown["requests_a_year"]]
+    assert periods == ["at 7 days", "at 30 days", "at 60 days", "at 365 days", "with account access"]
     assert [each["key"] for each in shown["authorizations"]] == [KEY]
     assert "maya.moves" in everspark("creator", "list").out
     assert "not asked often" in everspark("creator", "show", "maya.moves").out

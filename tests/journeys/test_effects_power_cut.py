@@ -8,7 +8,6 @@ from datetime import timedelta
 from random import Random
 from typing import Any
 
-import psycopg
 import pytest
 
 from domain.renewal import Policy
@@ -18,13 +17,11 @@ from infra.database import hot
 from infra.inbox import accept, mailbox_of
 from infra.outbox import ABANDONED_AFTER
 from infra.tiktok.client import Tiktok
-from infra.vault import Vault
-from simulator.main import make_app
 from simulator.world import World
-from tests.deliveries import ADVERTISER, CREATOR, KEY, POST, START, day, letter
-from tests.emptying import empty
-from tests.power import Meter, MeteredTransport, PowerCut, metered_engine
-from tests.service import APP_ID, APP_SECRET, make_tiktok
+from tests.deliveries import ADVERTISER, CREATOR, KEY, POST, day, letter
+from tests.power import MeteredTransport, PowerCut
+from tests.rounds import Rounds
+from tests.service import APP_ID, make_tiktok
 from tests.serving import serving
 from worker.drain import drain
 from worker.effects import perform
@@ -49,18 +46,10 @@ class Ending:
     boundaries: list[str]
 
 
-class Rounds:
-    """One database and one server, on which the check is made again and again in a fresh world."""
+class Checks(Rounds):
+    """The check is made again and again."""
 
-    def __init__(self, url: str, admin: psycopg.Connection) -> None:
-        self._admin, self._meter, self._vault = admin, Meter(admin), Vault(bytes(range(32)))
-        self.engine = metered_engine(url, self._meter)
-        self.engine.connect().close()
-        self.app = make_app(World(HandClock(START)))
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """The application of the present world."""
-        await self.app(scope, receive, send)
+    IS_QUIET = IS_QUIET
 
     def goes(self, base_url: str, *, cuts: tuple[int, ...] = (), fault: str | None = None) -> Ending:
         """A code is handed in and checked. The power goes at the first of `cuts`; at the second, counted from the restart."""
@@ -89,14 +78,7 @@ class Rounds:
         )
 
     def _begins(self, fault: str | None) -> tuple[HandClock, World]:
-        self._meter.begin()
-        empty(self._admin)
-        clock = HandClock(START)
-        world = World(clock, seed=7)
-        self.app = make_app(world)
-        world.add_app(APP_ID, APP_SECRET)
-        world.add_advertiser("Brand", advertiser_id=ADVERTISER)
-        world.add_post(world.add_creator("ana.dances").creator_id, item_id=POST)
+        clock, world = self._fresh_world()
         code, token = world.mint(POST, days=30).value, world.issue(APP_ID, [ADVERTISER]).value
         if fault:
             world.faults.plan("tt_video/authorize", fault)
@@ -114,16 +96,11 @@ class Rounds:
         perform(self.engine, clock, tiktok, self._vault)
         drain(self.engine, clock, POLICY, mailbox_of(KEY))
 
-    def _is_quiet(self) -> bool:
-        return self._admin.execute(IS_QUIET).fetchone() == (True,)
-
 
 @pytest.fixture
-def rounds(database_url: str) -> Iterator[Rounds]:
-    with psycopg.connect(database_url, autocommit=True, options="-c timezone=UTC") as admin:
-        rounds = Rounds(database_url, admin)
+def rounds(database_url: str) -> Iterator[Checks]:
+    with Checks.on(database_url) as rounds:
         yield rounds
-        rounds.engine.dispose()
 
 
 WHOLE = [
@@ -139,7 +116,7 @@ def is_whole(ending: Ending) -> bool:
 
 
 @pytest.mark.parametrize("fault", [None, "lost_after"])
-def test_a_power_cut_anywhere_binds_once_and_loses_nothing(rounds: Rounds, fault: str | None) -> None:
+def test_a_power_cut_anywhere_binds_once_and_loses_nothing(rounds: Checks, fault: str | None) -> None:
     with serving(rounds) as http:
         url = str(http.base_url)
         whole = rounds.goes(url, fault=fault)
@@ -156,7 +133,7 @@ def test_a_power_cut_anywhere_binds_once_and_loses_nothing(rounds: Rounds, fault
     assert broken == {}
 
 
-def test_neither_does_a_second_one_after_the_restart(rounds: Rounds) -> None:
+def test_neither_does_a_second_one_after_the_restart(rounds: Checks) -> None:
     places = Random(20261122)
     with serving(rounds) as http:
         url = str(http.base_url)

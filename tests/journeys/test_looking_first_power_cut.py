@@ -9,7 +9,6 @@ from email.headerregistry import Address
 from typing import Any
 
 import msgspec
-import psycopg
 import pytest
 
 from domain.patience import ANY_HOUR, Manners
@@ -19,21 +18,17 @@ from infra.clock import HandClock
 from infra.database import hot
 from infra.inbox import Letter, accept, mailbox_of
 from infra.tiktok.client import Tiktok
-from infra.vault import Vault
-from simulator.main import make_app
-from simulator.world import World
-from tests.deliveries import ADVERTISER, CREATOR, KEY, POST, START, day, letter
+from tests.deliveries import ADVERTISER, CREATOR, KEY, POST, day, letter
 from tests.power import (
     AFTER_COMMIT,
     BEFORE_COMMIT,
     BEFORE_SENDING,
-    Meter,
     MeteredTransport,
     PowerCut,
     RecordingMailer,
-    metered_engine,
 )
-from tests.service import APP_ID, APP_SECRET, make_tiktok
+from tests.rounds import Rounds
+from tests.service import APP_ID, make_tiktok
 from tests.serving import serving
 from worker.asking import Writing
 from worker.drain import drain
@@ -41,23 +36,6 @@ from worker.effects import perform
 from worker.pay import pay
 
 POLICY = Policy()
-TABLES = (
-    "escalations",
-    "endings",
-    "links",
-    "asks",
-    "outbox",
-    "ads",
-    "grants",
-    "history",
-    "pending",
-    "inbox",
-    "sightings",
-    "authorizations",
-    "creators",
-    "advertisers",
-)
-EMPTY = ";".join(f"DELETE FROM {table}" for table in TABLES)
 IS_QUIET = """
 SELECT NOT EXISTS (SELECT FROM pending WHERE status = 'ready')
    AND NOT EXISTS (SELECT FROM outbox WHERE status IN ('owed', 'paying') OR (kind = 'look.one' AND status = 'uncertain'))
@@ -79,18 +57,10 @@ class Ending:
     boundaries: list[str]
 
 
-class Rounds:
-    """One database and one server, on which the ask is made again and again in a fresh world."""
+class Asks(Rounds):
+    """The ask is made again and again."""
 
-    def __init__(self, url: str, admin: psycopg.Connection) -> None:
-        self._admin, self._meter, self._vault = admin, Meter(admin), Vault(bytes(range(32)))
-        self.engine = metered_engine(url, self._meter)
-        self.engine.connect().close()
-        self.app = make_app(World(HandClock(START)))
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """The application of the present world."""
-        await self.app(scope, receive, send)
+    IS_QUIET = IS_QUIET
 
     def goes(self, base_url: str, *, is_extended: bool, cut_at: int | None = None) -> Ending:
         """A message is about to go, and what follows, with a power cut; then work goes on until all is quiet."""
@@ -110,14 +80,7 @@ class Rounds:
 
     def _begins(self, *, is_extended: bool) -> HandClock:
         """A post that is bound, known and asked for; a moment before the ask its creator may extend, and nobody tells."""
-        self._meter.begin()
-        self._admin.execute(EMPTY.encode())
-        clock = HandClock(START)
-        world = World(clock, seed=7)
-        self.app = make_app(world)
-        world.add_app(APP_ID, APP_SECRET)
-        world.add_advertiser("Brand", advertiser_id=ADVERTISER)
-        world.add_post(world.add_creator("ana.dances").creator_id, item_id=POST)
+        clock, world = self._fresh_world()
         world.authorize(ADVERTISER, world.mint(POST, days=30).value)
         token = world.issue(APP_ID, [ADVERTISER]).value
         facts: dict[str, Any] = {"route": "code", "days": 30, "creator": CREATOR, "needed_until": day(300)}
@@ -140,9 +103,6 @@ class Rounds:
         perform(self.engine, clock, tiktok, self._vault)
         drain(self.engine, clock, POLICY, mailbox_of(KEY))
 
-    def _is_quiet(self) -> bool:
-        return self._admin.execute(IS_QUIET).fetchone() == (True,)
-
 
 def ask_letter() -> Letter:
     """The clock's word that the first rung is reached."""
@@ -151,15 +111,12 @@ def ask_letter() -> Letter:
 
 
 @pytest.fixture
-def rounds(database_url: str) -> Iterator[Rounds]:
-    with psycopg.connect(database_url, autocommit=True, options="-c timezone=UTC") as admin:
-        rounds = Rounds(database_url, admin)
+def rounds(database_url: str) -> Iterator[Asks]:
+    with Asks.on(database_url) as rounds:
         yield rounds
-        admin.execute(EMPTY.encode())
-        rounds.engine.dispose()
 
 
-def test_wherever_the_power_goes_who_extended_gets_nothing(rounds: Rounds) -> None:
+def test_wherever_the_power_goes_who_extended_gets_nothing(rounds: Asks) -> None:
     with serving(rounds) as http:
         url = str(http.base_url)
         whole = rounds.goes(url, is_extended=True)
@@ -175,7 +132,7 @@ def test_wherever_the_power_goes_who_extended_gets_nothing(rounds: Rounds) -> No
     assert broken == {}
 
 
-def test_wherever_the_power_goes_who_did_not_extend_gets_one_message(rounds: Rounds) -> None:
+def test_wherever_the_power_goes_who_did_not_extend_gets_one_message(rounds: Asks) -> None:
     with serving(rounds) as http:
         url = str(http.base_url)
         whole = rounds.goes(url, is_extended=False)
