@@ -1,4 +1,5 @@
-# One image for all processes; the command says which: web, worker, scheduler, migrate or up.
+# One image for all processes; the command says which: web, worker, scheduler, migrate or up. `web` and `up` listen beyond the
+# container's loopback, and start once EVERSPARK_BEHIND_TLS=true says that something before them ends TLS.
 FROM python:3.13-slim AS build
 WORKDIR /build
 COPY requirements.txt ./

@@ -1,6 +1,6 @@
 # Needs only make and a Python >= 3.11; everything else comes into .venv, pinned by hash.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench bench-renewals docs requirements clean
+.PHONY: help setup run test check bench bench-renewals docs pictures requirements clean
 
 VENV := .venv
 BIN := $(if $(filter Windows_NT,$(OS)),$(VENV)/Scripts,$(VENV)/bin)
@@ -10,6 +10,7 @@ TEST_ARGS ?=
 # A process for each core, each with a database of its own; more than four take longer to start than they save.
 PYTEST := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadgroup
 BENCH_ARGS ?=
+PICTURES_ARGS ?=
 
 help: ## Says what each target does
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +54,9 @@ bench-renewals: setup ## Simulates a year of asking creators, beside a cron and 
 
 docs: setup ## Writes the generated pages again
 	@$(BIN)/python -m everspark.settings_page > docs/settings.md
+
+pictures: setup ## Takes the README's pictures of the demo that `make run` shows (PICTURES_ARGS="http://127.0.0.1:9000")
+	@$(BIN)/python -m tests.browser.pictures $(PICTURES_ARGS)
 
 requirements: setup ## Pins the dependencies again from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --extra embedded --universal --generate-hashes --no-emit-index-url --python-version 3.11 --no-annotate --no-header -o requirements.txt

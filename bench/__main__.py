@@ -10,7 +10,7 @@ import structlog
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from bench import forecasting, over_http, queued, reconciling, sweeping
+from bench import forecasting, over_http, queued, reconciling, room, room_acts, room_live, sweeping
 from bench.queued import Say
 from bench.results import Result, keep, show
 from bench.servers import Stage, stage
@@ -29,6 +29,9 @@ MEASURES: dict[str, Measure] = {
     "sweeps": sweeping.sweeps,
     "reconcile": reconciling.reconcile,
     "forecast": forecasting.forecasts,
+    "room": room.room,
+    "live": room_live.live,
+    "acts": room_acts.acts,
 }
 
 

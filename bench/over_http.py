@@ -70,7 +70,7 @@ def answered_rate(stage: Stage, contender: str, authorizations: int) -> float:
 
 def _sent(act: Act, web: Sequence[str], authorizations: int) -> tuple[float, float]:
     """Sends every request, and gives back when the first was sent and the last answered."""
-    _register(act)
+    register(act)
     port = free_port()
     with ExitStack() as stack:
         stack.enter_context(act.process("-m", *web, str(port)))
@@ -83,7 +83,8 @@ def _sent(act: Act, web: Sequence[str], authorizations: int) -> tuple[float, flo
         return outcome["began"], outcome["ended"]
 
 
-def _register(act: Act) -> None:
+def register(act: Act) -> None:
+    """The producer whose secret the requests are signed with."""
     engine = make_engine(act.url)
     with transaction(engine) as session:
         add(session, Vault(KEY), name=PRODUCER, secret=SECRET, now=datetime.now(UTC))

@@ -188,7 +188,7 @@ def wait_for_port(port: int) -> None:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", port)) == 0
 
-    until(answers, every=0.05, patience=30, what=f"port {port}")
+    until(answers, every=0.05, patience=PATIENCE, what=f"port {port}")
 
 
 def until(condition: Callable[[], bool], *, every: float, patience: float, what: str) -> None:

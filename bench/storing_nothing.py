@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 
 from infra.clock import SystemClock
 from infra.database import make_engine
+from infra.deliveries import Tally
 from infra.inbox import Letter, Receipt
 from infra.incoming import Reader
 from infra.metrics import Metrics
@@ -24,7 +25,7 @@ from infra.vault import Vault, load_key
 from web.creator.site import Site
 from web.flusher import Flusher
 from web.ingress import Ingress
-from web.main import Application
+from web.main import Application, Counting
 
 
 class Forgetful:
@@ -44,7 +45,8 @@ class Forgetful:
 
 def main() -> None:
     settings, vault = load(), Vault(load_key(load()))
-    registry = Registry(make_engine(settings.database_url), vault)
+    engine, tally = make_engine(settings.database_url), Tally()
+    registry = Registry(engine, vault)
     flusher: Any = cast("Flusher", Forgetful())
     ingress = Ingress(
         settings=settings,
@@ -53,8 +55,18 @@ def main() -> None:
         flusher=flusher,
         clock=SystemClock(),
         metrics=Metrics(),
+        tally=tally,
     )
-    app: Any = Application(ingress, cast("Site", None), Starlette(), flusher, registry)
+    app: Any = Application(
+        ingress,
+        cast("Site", None),
+        Starlette(),
+        flusher,
+        registry,
+        counting=Counting(tally, engine, SystemClock()),
+        hang_up=lambda: None,
+        is_https=False,
+    )
     uvicorn.run(
         app,
         port=int(sys.argv[1]),

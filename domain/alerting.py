@@ -19,6 +19,7 @@ class Topic(StrEnum):
     LAPSES = "lapses"
     CONNECTIONS = "connections"
     WEBHOOKS = "webhooks"
+    SERVICE = "service"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,6 +62,15 @@ def next_word(last: Word | None, board: Board, *, now: datetime, span: timedelta
     if now - last.at < span:
         return None
     return Say.OPEN if has_news or not last.was_heard else None
+
+
+def next_change(last: Word | None, board: Board, *, now: datetime, span: timedelta) -> Say | None:
+    """The same where each name counts, and one that is gone is news too: hysteresis has kept the board calm already."""
+    told: frozenset[str] = frozenset() if last is None or last.is_resolved else last.names
+    is_unheard = last is not None and not last.was_heard and now - last.at >= span
+    if board.names == told and not (told and is_unheard):
+        return None
+    return Say.OPEN if board.names else Say.RESOLVED
 
 
 def news_of(last: Word, board: Board) -> tuple[str, ...]:

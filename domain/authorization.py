@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from operator import attrgetter
 from typing import Any
@@ -77,7 +78,10 @@ class Flight:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Authorization:
-    """The permission of one advertiser to use one post, through all its renewals. `key` names both."""
+    """The permission of one advertiser to use one post, through all its renewals. `key` names both.
+
+    `measured` is what its ads were measured to spend a day, by currency; an empty text where no report says which.
+    """
 
     key: str
     route: Route
@@ -88,6 +92,7 @@ class Authorization:
     condition_at: datetime | None = None
     days: int | None = None
     needed_until: datetime | None = None
+    need_stated_at: datetime | None = None
     contract_ends_at: datetime | None = None
     reference: str | None = None
     item_url: str | None = None
@@ -104,6 +109,7 @@ class Authorization:
     suggestion: str | None = None
     plan: Plan = Plan()
     flights: Mapping[str, Flight] = field(default_factory=dict)
+    measured: Mapping[str, Decimal] = field(default_factory=dict)
 
     @property
     def is_running(self) -> bool:

@@ -18,14 +18,19 @@ FIRST_NEWS = (
 
 def mermaid() -> str:
     """Every move as an arrow; the events that share one stand on it together."""
-    arrows: dict[tuple[State, State], list[str]] = {}
+    first = [f"    [*] --> {state}: {label}" for state, label in FIRST_NEWS]
+    moves = [f"    {source} --> {target}: {', '.join(events)}" for (source, target), events in sorted(arrows().items())]
+    return "\n".join(["```mermaid", "stateDiagram-v2", *first, *moves, "```"])
+
+
+def arrows() -> dict[tuple[State, State], list[str]]:
+    """Every move of the grid, from one state to another, with the names of the events that make it."""
+    found: dict[tuple[State, State], list[str]] = {}
     for event, cells in GRID.items():
         for state, cell in zip(State, cells, strict=True):
             for target in dict.fromkeys(rule.to for rule in cell if rule.to is not None):
-                arrows.setdefault((state, target), []).append(event.__name__)
-    first = [f"    [*] --> {state}: {label}" for state, label in FIRST_NEWS]
-    moves = [f"    {source} --> {target}: {', '.join(events)}" for (source, target), events in sorted(arrows.items())]
-    return "\n".join(["```mermaid", "stateDiagram-v2", *first, *moves, "```"])
+                found.setdefault((state, target), []).append(event.__name__)
+    return found
 
 
 def table() -> str:

@@ -48,7 +48,7 @@ HARD = (
     Cause.NO_ADDRESS,
 )
 SENTENCES: dict[Cause, str] = {
-    Cause.WITHDRAWN: "the creator took the authorization back while it is needed",
+    Cause.WITHDRAWN: "the authorization was taken back while it is needed",
     Cause.POST_REMOVED: "the post was removed, so extending cannot help: another post is needed",
     Cause.DECLINED: "the creator declined to renew",
     Cause.OPTED_OUT: "the creator does not want to be asked by this service; a person may talk to them",

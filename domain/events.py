@@ -172,6 +172,15 @@ class PostChanged:
     condition: Condition
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NeedStated:
+    """Somebody says until when the authorization is needed, whatever its ads say; None: nothing beside them needs it."""
+
+    at: datetime
+    needed_until: datetime | None
+    reason: str | None = None
+
+
 LifecycleEvent = (
     AuthorizationRequested
     | CodeGranted
@@ -186,6 +195,7 @@ LifecycleEvent = (
     | RequestDeclined
     | RequestLapsed
     | PostChanged
+    | NeedStated
 )
 
 

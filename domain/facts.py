@@ -18,6 +18,7 @@ from domain.events import (
     CodeGranted,
     CodeWithdrawn,
     LifecycleEvent,
+    NeedStated,
     PeriodCorrected,
     PeriodExtended,
     PostChanged,
@@ -43,10 +44,19 @@ def learn(known: Authorization, event: LifecycleEvent) -> Authorization:
         case CodeWithdrawn():
             # Also one that a newer grant has overtaken: it still tells which older grants count for nothing.
             return changed(known, revoked_at=latest(known.revoked_at, event.at))
+        case _:
+            return learn_words(known, event)
+
+
+def learn_words(known: Authorization, event: LifecycleEvent) -> Authorization:
+    """What somebody said that touches neither the period nor the ads; anything else teaches nothing."""
+    match event:
         case RequestDeclined() if not precedes(event.at, known.starts_at, known.requested_at):
             return changed(known, declined_at=latest(known.declined_at, event.at))
-        case PostChanged() if known.condition_at is None or event.at >= known.condition_at:
+        case PostChanged() if not precedes(event.at, known.condition_at):
             return changed(known, condition=event.condition, condition_at=event.at)
+        case NeedStated() if not precedes(event.at, known.need_stated_at):
+            return changed(known, needed_until=event.needed_until, need_stated_at=event.at)
         case _:
             return known
 
@@ -55,11 +65,13 @@ def learn_request(known: Authorization, event: AuthorizationRequested) -> Author
     """The newest request's facts; what it leaves out stays. How access is held is settled once a grant is in force."""
     if known.requested_at is not None and event.at < known.requested_at:
         return known
+    states_need = event.needed_until is not None and not precedes(event.at, known.need_stated_at)
     return changed(
         known,
         route=known.route if known.is_running else event.route,
         days=event.days or known.days,
-        needed_until=event.needed_until or known.needed_until,
+        needed_until=event.needed_until if states_need else known.needed_until,
+        need_stated_at=event.at if states_need else known.need_stated_at,
         contract_ends_at=event.contract_ends_at or known.contract_ends_at,
         reference=event.reference or known.reference,
         item_url=event.item_url or known.item_url,

@@ -15,6 +15,7 @@ from domain.events import (
     AdStopped,
     CodeGranted,
     LifecycleEvent,
+    NeedStated,
     PeriodCorrected,
     PeriodEnded,
     PeriodExtended,
@@ -140,3 +141,8 @@ def it_is_known_already(known: Authorization, _event: LifecycleEvent, after: Aut
 def the_condition_is_newer(known: Authorization, event: LifecycleEvent, _after: Authorization) -> bool:
     """The post's condition was reported again after this."""
     return isinstance(event, PostChanged) and known.condition_at is not None and known.condition_at > event.at
+
+
+def a_newer_need_was_stated(known: Authorization, event: LifecycleEvent, _after: Authorization) -> bool:
+    """Somebody said after this until when it is needed."""
+    return isinstance(event, NeedStated) and known.need_stated_at is not None and known.need_stated_at > event.at

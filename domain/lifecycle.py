@@ -20,6 +20,7 @@ from domain.events import (
     CodeRefused,
     CodeWithdrawn,
     LifecycleEvent,
+    NeedStated,
     PeriodCorrected,
     PeriodEnded,
     PeriodExtended,
@@ -32,6 +33,7 @@ from domain.facts import latest, learn
 from domain.guards import (
     Guard,
     a_grant_is_known,
+    a_newer_need_was_stated,
     an_ad_is_still_live,
     an_ad_still_delivers,
     it_began_after_the_revocation,
@@ -216,6 +218,12 @@ CONDITION = (
     *when(it_is_known_already, again),
     stay(Reason.CONDITION_CHANGED),
 )
+# What is needed may be said of anything at any time: of what has ended it counts when it comes back.
+NEED = (
+    *when(a_newer_need_was_stated, late),
+    *when(it_is_known_already, again),
+    stay(Reason.NEED_STATED),
+)
 
 # fmt: off
 GRID: dict[type[LifecycleEvent], tuple[Cell, Cell, Cell, Cell, Cell]] = {
@@ -233,6 +241,7 @@ GRID: dict[type[LifecycleEvent], tuple[Cell, Cell, Cell, Cell, Cell]] = {
     RequestDeclined:        (DECLINED,            NOT_RENEWED, NOT_RENEWED,  NOT_RENEWED,     AGAIN),
     RequestLapsed:          (LAPSED,              LATE,        LATE,         LATE,            LATE),
     PostChanged:            (CONDITION,           CONDITION,   CONDITION,    CONDITION,       CONDITION),
+    NeedStated:             (NEED,                NEED,        NEED,         NEED,            NEED),
 }
 # fmt: on
 COLUMN = {state: number for number, state in enumerate(State)}

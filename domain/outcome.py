@@ -45,7 +45,7 @@ SENTENCES: dict[Outcome | Step, str] = {
     Outcome.LAPSED: "the period ended although something still needed it",
     Outcome.NOT_NEEDED: "the period ended, and nothing needed it any longer",
     Step.POST_GONE: "the post was removed, so nothing could be renewed",
-    Step.WITHDRAWN: "the creator took the authorization back before its end",
+    Step.WITHDRAWN: "the authorization was taken back before its end",
     Step.DECLINED: "the creator declined to renew",
     Step.REFUSED_CODE: "the creator sent a code that TikTok refused, and no other came in time",
     Step.NOBODY_ASKED: "nobody asked the creator before the end",

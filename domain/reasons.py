@@ -30,6 +30,7 @@ class Reason(StrEnum):
     RENEWAL_DECLINED = "renewal_declined"
     CODE_REFUSED = "code_refused"
     CONDITION_CHANGED = "condition_changed"
+    NEED_STATED = "need_stated"
     FACTS_UPDATED = "facts_updated"
     ALREADY_SO = "already_so"
     OLDER_NEWS = "older_news"
@@ -91,11 +92,12 @@ SENTENCES: dict[Reason, str] = {
     Reason.AD_STOPPED: "an ad stopped",
     Reason.PERIOD_ENDED: "its period is over",
     Reason.REQUEST_LAPSED: "the request stayed unanswered for too long",
-    Reason.WITHDRAWN: "the creator withdrew it",
+    Reason.WITHDRAWN: "it was withdrawn",
     Reason.DECLINED: "the creator declined",
     Reason.RENEWAL_DECLINED: "the creator declined to renew; the present period goes on",
     Reason.CODE_REFUSED: "TikTok refused a code; nothing else changed by it",
     Reason.CONDITION_CHANGED: "the condition of the post changed",
+    Reason.NEED_STATED: "somebody said until when it is needed",
     Reason.FACTS_UPDATED: "facts of the request were updated",
     Reason.ALREADY_SO: "this was known already",
     Reason.OLDER_NEWS: "something newer is known already",

@@ -1,5 +1,5 @@
-"""Where the running `everspark up` listens, and in a demo by which clock it lives: as it wrote both into the data folder
-for the commands beside it. The folder also keeps that it is a demo's, when the demo is over.
+"""Where the one `everspark up` of a data folder listens, and in a demo by which clock it lives: as it wrote both there for
+the commands beside it. The folder also keeps that it is a demo's, when the demo is over.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
+from everspark.outcomes import Stop
 from infra.clock import Clock, RunningClock, SystemClock
+from infra.filelocks import FileLock
 from infra.settings import Settings
 
 CLOCK, DEMO = "clock", "simulation"
@@ -37,6 +39,22 @@ def is_demo(settings: Settings) -> bool:
 
 
 @contextmanager
+def alone(settings: Settings) -> Iterator[None]:
+    """One service at a time on a data folder: a second one would lead the commands astray, and a demo would empty it.
+
+    Raises Stop where one runs, or the folder cannot be written to. Before a given database any number may.
+    """
+    if not settings.is_embedded:
+        yield
+        return
+    lock = _taken(settings)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
 def announced(settings: Settings, clock: Clock | None = None) -> Iterator[None]:
     """The file stands while the service runs. A kill leaves it behind; the next start writes it anew."""
     if not settings.is_embedded:
@@ -50,6 +68,25 @@ def announced(settings: Settings, clock: Clock | None = None) -> Iterator[None]:
         yield
     finally:
         path.unlink(missing_ok=True)
+
+
+def _taken(settings: Settings) -> FileLock:
+    folder = settings.data_dir.expanduser()
+    lock = FileLock(folder / "up.lock")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        is_ours = lock.try_take()
+    except OSError as error:
+        raise Stop(f"{folder} cannot be written to ({error.strerror}): choose another folder with --data.") from error
+    if not is_ours:
+        raise Stop(
+            f"Everspark runs on {folder} already{_there(settings)}: end it, or choose another folder with --data."
+        )
+    return lock
+
+
+def _there(settings: Settings) -> str:
+    return "".join(f", at {line}" for line in _lines(settings)[:1])
 
 
 def _mark(path: Path, *, is_demo: bool) -> None:

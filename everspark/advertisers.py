@@ -10,7 +10,8 @@ from everspark.calling import calling
 from everspark.opened import AsJson, Data, Opened, opened
 from everspark.outcomes import NOT_FOUND, USAGE, WRONG, Stop, say
 from everspark.printing import as_json, as_table
-from infra import advertisers
+from everspark.users import actor
+from infra import advertisers, audit
 from infra.broker import make_broker, make_nudges
 from infra.database import hot
 from infra.tiktok.answers import Answer, Answered, Later, Lost, Refused
@@ -83,6 +84,8 @@ def disconnect(
     with opened(data) as tools, hot(tools.engine) as connection:
         if not advertisers.disconnect(connection, advertiser):
             raise Stop(f"No advertiser {advertiser} is connected: see `everspark advertiser list`.", NOT_FOUND)
+        now = tools.clock.now()
+        audit.note(connection, at=now, actor=actor(), act="advertiser.disconnected", subject=advertiser)
     if json:
         as_json({"advertiser_id": advertiser, "disconnected": True})
     else:
@@ -159,5 +162,6 @@ def keep(tools: Opened, names: dict[str, str | None], token: str, bc_id: str | N
             advertisers.connect(
                 connection, vault, advertiser_id=advertiser_id, token=token, now=now, name=name, bc_id=bc_id
             )
+            audit.note(connection, at=now, actor=actor(), act="advertiser.connected", subject=advertiser_id)
     if tools.settings.redis_url:
         make_nudges(make_broker(tools.settings.redis_url)).looks()

@@ -1,6 +1,5 @@
 """`everspark show` and `everspark list`: where an authorization stands, what comes next, and why."""
 
-from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -8,39 +7,43 @@ import psycopg
 import typer
 from psycopg.rows import dict_row
 
-import infra.authorizations
 from domain.authorization import State
-from domain.eligibility import PostPolicy, judge
+from domain.eligibility import PostPolicy
 from domain.explaining import told_why
-from domain.worth import Worth, worth
+from domain.next_steps import status_in_words
 from everspark import endings as ended
 from everspark.money import plain, plain_worth, told
 from everspark.opened import AsJson, Data, opened
 from everspark.outcomes import NOT_FOUND, Stop, say
 from everspark.printing import as_facts, as_json, as_table
-from everspark.standing import next_step, status_in_words
-from infra import kpis, sightings, waiting
+from infra.chosen import posts_of
 from infra.database import hot
+from infra.reports import standing
 from infra.sightings import CONFIRMED_AT
 
-SHOW = f"""
-SELECT id, key, advertiser_id, item_id, account_handle AS account, route, state, condition, expires_at,
-       next_action, next_action_at, why, suggested_at, suggestion, decided_at, decided_why, withheld_at, withheld_why,
-       {CONFIRMED_AT} AS confirmed
-FROM authorizations WHERE key = %s
-"""
-HISTORY = """
-SELECT at, recorded_at, event, outcome, from_state AS "from", to_state AS "to", reason, note
-FROM history WHERE authorization_id = %s ORDER BY id
-"""
-# An ask that its message went without was withheld. The message itself is forgotten after a time, not when it was sent.
-ASKS = """
-SELECT asks.rung, asks.days, asks.asked_at, asks.sent_at,
-       CASE WHEN asks.sent_at IS NOT NULL THEN 'done' WHEN outbox.status = 'done' THEN 'withheld' ELSE outbox.status END
-       AS status, outbox.last_error AS reason, CASE WHEN outbox.status = 'owed' THEN outbox.due_at END AS looked_at_again
-FROM asks LEFT JOIN outbox ON outbox.id = asks.outbox_id
-WHERE asks.authorization_id = %(id)s ORDER BY asks.id
-"""
+# What `show` prints of the row, in this order.
+SHOWN = (
+    "key",
+    "advertiser_id",
+    "item_id",
+    "account",
+    "route",
+    "state",
+    "condition",
+    "expires_at",
+    "next_action",
+    "next_action_at",
+    "why",
+    "suggested_at",
+    "suggestion",
+    "decided_at",
+    "decided_why",
+    "withheld_at",
+    "withheld_why",
+    "confirmed",
+)
+HISTORY = ("at", "recorded_at", "event", "outcome", "from", "to", "reason", "note")
+ASKS = ("rung", "days", "asked_at", "sent_at", "status", "reason", "looked_at_again")
 WAITING = "SELECT status, count(*) FROM pending WHERE key = %s GROUP BY status ORDER BY status"
 LIST = f"""
 SELECT key, route, state, condition, expires_at, next_action, next_action_at, why, {CONFIRMED_AT} AS confirmed
@@ -61,13 +64,9 @@ def show(
     Example: everspark show 7200000000000000001/7300000000000000001 --json
     """
     with opened(data) as tools, hot(tools.engine) as connection:
-        policy = PostPolicy(
-            refuses_private=tools.settings.private_posts == "refuse",
-            minimum_daily_budget=tools.settings.minimum_daily_budget,
-        )
-        found = read(connection, authorization, policy=policy, now=tools.clock.now())
+        found = read(connection, authorization, policy=posts_of(tools.settings), now=tools.clock.now())
         if found is None:
-            raise Stop(unknown(connection, tidy(authorization)), NOT_FOUND)
+            raise Stop(unknown(connection, standing.tidy(authorization)), NOT_FOUND)
     if json:
         as_json(found)
         return
@@ -83,8 +82,7 @@ def show(
         as_table(
             list(money["last_7_days"][0]), [list(row.values()) for row in money["last_7_days"]], title="\nLast 7 days"
         )
-    columns = ("at", "recorded_at", "event", "outcome", "from", "to", "reason", "note")
-    as_table(columns, [[row[name] for name in columns] for row in history], title="\nHistory")
+    as_table(HISTORY, [list(row.values()) for row in history], title="\nHistory")
     if asks:
         as_table(list(asks[0]), [list(row.values()) for row in asks], title="\nAsks, and their messages")
     if endings:
@@ -142,7 +140,7 @@ def list_(
     values = {"state": state, "advertiser": advertiser, "limit": limit}
     with opened(data) as tools, hot(tools.engine) as connection:
         rows = connection.cursor(row_factory=dict_row).execute(LIST, values).fetchall()
-        worths = worths_of(connection, [row["key"] for row in rows], now=tools.clock.now())
+        worths = standing.worths(connection, [row["key"] for row in rows], now=tools.clock.now())
     if json:
         as_json(
             [
@@ -162,63 +160,28 @@ def list_(
 
 def need_one(connection: psycopg.Connection[Any], key: str) -> None:
     """Raises Stop where there is no authorization of this key."""
-    if connection.execute(SHOW, [key]).fetchone() is None:
+    if standing.find(connection, key=key) is None:
         raise Stop(unknown(connection, key), NOT_FOUND)
-
-
-def worths_of(connection: psycopg.Connection[Any], keys: list[str], *, now: datetime) -> dict[str, Worth]:
-    """What each of these authorizations is worth."""
-    days = kpis.days_of(connection, keys, now=now)
-    found = infra.authorizations.load(connection, keys)
-    return {key: worth(found[key], days[key], now=now) if key in found else Worth() for key in keys}
-
-
-def post_of(
-    connection: psycopg.Connection[Any], key: str, *, policy: PostPolicy, now: datetime
-) -> dict[str, Any] | None:
-    """What TikTok last showed, and what is to be said of it; None where it was never seen."""
-    sighting = sightings.load(connection, [key]).get(key)
-    if sighting is None:
-        return None
-    shown = {
-        "authorization": sighting.auth_status,
-        "starts_at": sighting.starts_at,
-        "ends_at": sighting.ends_at,
-        "status": sighting.status,
-        "seen_at": sighting.seen_at,
-        "missing_since": sighting.missing_since,
-        **sighting.facts,
-    }
-    if sighting.is_account:
-        return shown | {"refusals": [], "warnings": [], "advice": []}
-    # Bound already, so the code of the post that it builds on was there.
-    verdict = judge(sightings.post_of(sighting), policy=policy, now=now, has_original_code=True)
-    return shown | {
-        "refusals": [
-            {"code": each.symbol, "sentence": each.cause, "next_step": each.remedy} for each in verdict.refusals
-        ],
-        "warnings": [asdict(each) for each in verdict.warnings],
-        "advice": [asdict(each) for each in verdict.advice],
-    }
 
 
 def read(connection: psycopg.Connection[Any], key: str, *, policy: PostPolicy, now: datetime) -> dict[str, Any] | None:
     """One authorization with its history and its asks, as `show --json` prints it; None when there is none."""
-    cursor = connection.cursor(row_factory=dict_row)
-    found = cursor.execute(SHOW, [tidy(key)]).fetchone()
-    if found is None:
+    row = standing.find(connection, key=key)
+    if row is None:
         return None
-    identity = found.pop("id")
+    known = standing.read(connection, row, policy=policy, now=now)
+    found = {name: row[name] for name in SHOWN}
     if found["account"] is None:
         del found["account"]
-    found["post"] = post_of(connection, found["key"], policy=policy, now=now)
-    found["money"] = plain_worth(worths_of(connection, [found["key"]], now=now)[found["key"]])
-    found["history"] = cursor.execute(HISTORY, [identity]).fetchall()
-    found["endings"] = ended.read(connection, now=now, key=found["key"])
-    found["asks"] = cursor.execute(ASKS, {"id": identity}).fetchall()
-    found["owed"] = waiting.owed_to(connection, identity, found["key"])
-    found["next_step"] = next_step(found)
-    return found
+    return found | {
+        "post": known.post,
+        "money": plain_worth(known.worth),
+        "history": [{name: line[name] for name in HISTORY} for line in reversed(known.history)],
+        "endings": [ended.row_of(each) for each in known.endings],
+        "asks": [{name: ask[name] for name in ASKS} for ask in known.asks],
+        "owed": known.owed,
+        "next_step": known.next_step,
+    }
 
 
 def unknown(connection: psycopg.Connection[Any], key: str) -> str:
@@ -231,8 +194,3 @@ def unknown(connection: psycopg.Connection[Any], key: str) -> str:
         f"There is no authorization {key} yet, but events for it wait: {kinds}; "
         f"`everspark events list --authorization {key}` names them."
     )
-
-
-def tidy(key: str) -> str:
-    advertiser, slash, subject = key.strip().partition("/")
-    return advertiser + slash + (subject.lower() if subject.startswith("@") else subject)

@@ -1,21 +1,15 @@
 """`everspark creator links|revoke-links`: a creator's links to their page, seen and taken back. The tokens are kept nowhere."""
 
 import structlog
-from psycopg.rows import dict_row
 
 from everspark.creators import Handle, number_of, tidy
 from everspark.opened import AsJson, Data, opened
 from everspark.outcomes import say
 from everspark.printing import as_json, as_table
-from infra import links as kept
-from infra import logs
+from everspark.users import actor
+from infra import creator_acts, logs
 from infra.database import hot
-
-LIST = """
-SELECT id, created_at, expires_at, opened_at, revoked_at,
-       CASE WHEN revoked_at IS NOT NULL THEN 'revoked' WHEN expires_at <= %(now)s THEN 'expired' ELSE 'works' END AS standing
-FROM links WHERE creator_id = %(creator_id)s ORDER BY id DESC
-"""
+from infra.reports import creators
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -26,8 +20,7 @@ def links(creator: Handle, data: Data = None, json: AsJson = False) -> None:
     Example: everspark creator links ana.dances
     """
     with opened(data) as tools, hot(tools.engine) as connection:
-        values = {"creator_id": number_of(connection, creator), "now": tools.clock.now()}
-        rows = connection.cursor(row_factory=dict_row).execute(LIST, values).fetchall()
+        rows = creators.links(connection, number_of(connection, creator), now=tools.clock.now())
     if json:
         as_json(rows)
     elif rows:
@@ -45,7 +38,8 @@ def revoke_links(creator: Handle, data: Data = None, json: AsJson = False) -> No
         logs.configure(log_format=tools.settings.log_format, level=tools.settings.log_level)
         with hot(tools.engine) as connection:
             number = number_of(connection, creator)
-            count = kept.revoke(connection, creator_id=number, now=tools.clock.now())
+            now = tools.clock.now()
+            count = creator_acts.revoke_links(connection, number, tidy(creator), actor=actor(), now=now)
         log.info("links_revoked", creator_id=number, count=count)
     if json:
         as_json({"creator": tidy(creator), "revoked": count})

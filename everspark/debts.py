@@ -8,15 +8,10 @@ from typing import Any
 
 import psycopg
 
-from domain.refusals import REFUSALS
 from everspark.outcomes import first_line
 from infra import waiting
 from infra.outbox import EFFECTS, PAYABLE
-from worker.access import NO_CENTER, NOT_LINKED
-from worker.asking import BAD_EMAIL, NO_CREATOR, NO_EMAIL
-from worker.cases import ANOTHER_KEY, CONNECTION_SYMBOLS, UNCONNECTED
-from worker.effects import NO_APP
-from worker.pay import NO_SMTP
+from worker.remedies import remedy_of
 
 # What failed longer ago is history: nothing can be done about it that would make it well again.
 RECENT = timedelta(days=7)
@@ -28,13 +23,12 @@ SELECT count(*) FILTER (WHERE status = 'failed' AND settled_at > %(since)s),
 FROM outbox WHERE status IN ('failed', 'uncertain') AND kind = ANY(%(kinds)s)
 """
 MOST_NAMED = 3
-FAILED = "the failed rows' last_error says why; mend that, and the next ask is sent"
-UNCERTAIN = "an uncertain message may have arrived and is never sent again by itself: ask the creator"
-FAILED_CALLS = "`everspark show KEY` says why; mend that, and ask for it again"
-# Each of ours is written as "what is missing: what to do".
-FOR_PEOPLE = (NO_APP, NO_CENTER, NOT_LINKED, ANOTHER_KEY, NO_SMTP, NO_CREATOR, NO_EMAIL, BAD_EMAIL)
-CONNECT = "`everspark advertiser connect ADVERTISER`, for each advertiser whose authorizations wait"
-REFUSED = tuple(row for row in REFUSALS if row.symbol in CONNECTION_SYMBOLS)
+FAILED = "`everspark outbox list --status failed` says why; mend that, then `everspark outbox retry NUMBER`"
+UNCERTAIN = (
+    "an uncertain message may have arrived and is never sent again by itself: ask the creator, then settle it by "
+    "`everspark outbox arrived NUMBER`, or `retry` (`everspark outbox list --status uncertain`)"
+)
+FAILED_CALLS = "`everspark show KEY` says why; mend that, then `everspark outbox retry NUMBER`"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,15 +71,6 @@ def waits(connection: psycopg.Connection[Any]) -> Finding:
     told += [f"{others} in their turn"] if others else []
     detail = "; ".join(told) or "nothing"
     return Finding(name="waits", ok=not remedies, detail=detail, remedy="; ".join(dict.fromkeys(remedies)))
-
-
-def remedy_of(reason: str) -> str | None:
-    """What a person has to do about it; None where nobody has to."""
-    if reason in FOR_PEOPLE:
-        return reason.partition(": ")[2]
-    if reason == UNCONNECTED:
-        return CONNECT
-    return next((row.remedy for row in REFUSED if reason.startswith(row.cause)), None)
 
 
 def counted(

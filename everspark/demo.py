@@ -22,11 +22,9 @@ from sqlalchemy import Engine
 from standardwebhooks import Webhook
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from everspark.outcomes import Stop
 from infra import advertisers, producers
 from infra.clock import HandClock, RunningClock, SystemClock
 from infra.database import hot, transaction
-from infra.filelocks import FileLock
 from infra.mail import Outcome, Sent
 from infra.settings import Settings, load
 from infra.vault import Vault
@@ -76,6 +74,7 @@ def settings_of(settings: Settings, *, day_seconds: float) -> Settings:
         "unbind_after_days": 30,
         "sweep_seconds": max(0.2, day_seconds / SWEEPS_A_DAY),
         "climb_seconds": 10,
+        "summary_seconds": 1,
         # The vows speak of minutes of the machine, which are weeks here.
         "vows_seconds": 1e9,
     }
@@ -88,25 +87,11 @@ def ingress_of(settings: Settings) -> str:
     return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
 
 
-@contextmanager
-def emptied(settings: Settings, url: str) -> Iterator[None]:
-    """The demo's database without anything in it, for one demo at a time. Raises Stop when another one is on it."""
-    lock = FileLock(settings.data_dir.expanduser() / "demo.lock")
-    if not lock.try_take():
-        raise Stop(f"A demo is running on {settings.data_dir} already: end it, or choose another folder with --data.")
-    with lock_held(lock):
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute("DROP SCHEMA public CASCADE")
-            connection.execute("CREATE SCHEMA public")
-        yield
-
-
-@contextmanager
-def lock_held(lock: FileLock) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        lock.release()
+def empty(url: str) -> None:
+    """Takes everything out of the demo's database."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
 
 
 class Unhurried:

@@ -44,6 +44,7 @@ NAMES = (
         "waits",
         "endpoints",
         "channels",
+        "alerts",
         "tiktok",
         "spend",
         "redis",
@@ -73,7 +74,8 @@ def doctor(
     """Says what is wrong, and how to mend it; ends with 1 then.
 
     Looks at key, database, clock, migrations, sweeps, vows, events, outbox (messages), calls (to TikTok), waits (for a
-    person), endpoints, channels (alerts), tiktok, spend, redis, smtp and links (to creators' pages).
+    person), endpoints, channels (where alerts go), alerts (that are open), tiktok, spend, redis, smtp and links (to
+    creators' pages).
 
     Example: everspark doctor --json
     Example: everspark doctor --only database --only sweeps
@@ -132,6 +134,7 @@ def _in_the_database(engine: Engine, settings: Settings) -> list[Finding]:
         found = [*findings, *_sweeps(connection, settings, clock), _events(connection)]
         found += [debts.messages(connection, now), debts.calls(connection, now), debts.waits(connection)]
         found += [reach.endpoints(connection, now), reach.channels(connection, settings, now)]
+        found += [reach.alerts(connection)]
         return [*found, _tiktok(connection, settings, clock), _spend(connection, now)]
 
 

@@ -9,13 +9,14 @@ import psycopg
 import typer
 
 from domain.money import Amounts
-from domain.outcome import A_MINUTE, SENTENCES, Lapse, Outcome, Step
+from domain.outcome import Outcome
 from everspark.money import plain
 from everspark.opened import AsJson, Data, opened
 from everspark.outcomes import say
 from everspark.printing import as_json, as_table
 from infra.database import hot
-from infra.endings import Ending, going_on, listed, told
+from infra.reports import lapses
+from infra.reports.lapses import Ended
 
 COLUMNS = ("key", "period_ends_at", "outcome", "answered_in", "minutes_down", "lost", "step")
 
@@ -44,29 +45,25 @@ def read(
     connection: psycopg.Connection[Any], *, now: datetime, since: datetime | None = None, key: str | None = None
 ) -> list[dict[str, Any]]:
     """Endings as `--json` prints them. A lapse that goes on has its minutes and its money until now."""
-    found = listed(connection, since=since, key=key)
-    open_ = {name: row.down_from for name, row in found if row.down_from is not None and row.goes_on}
-    lapses = going_on(connection, open_, now=now)
-    return [{"key": name} | row_of(row, lapses.get(name) if row.goes_on else None) for name, row in found]
+    return [row_of(each) for each in lapses.ended(connection, now=now, since=since, key=key)]
 
 
-def row_of(row: Ending, lapse: Lapse | None) -> dict[str, Any]:
-    """One ending, for machines; `lapse`: what one that goes on has cost by now."""
-    answered_in = row.answered_at - row.asked_at if row.asked_at and row.answered_at else None
-    down = (row.down_until - row.down_from) // A_MINUTE if row.down_from and row.down_until else None
-    lost = None if row.lost is None else told(row.lost)
+def row_of(ended: Ended) -> dict[str, Any]:
+    """One ending, for machines."""
+    row = ended.ending
     return {
+        "key": ended.key,
         "period_ends_at": row.period_ends_at,
         "outcome": row.outcome,
-        "in_words": SENTENCES[Step(row.step) if row.step else Outcome(row.outcome)],
+        "in_words": ended.sentence,
         "decided_at": row.decided_at,
         "asked_at": row.asked_at,
         "answered_at": row.answered_at,
-        "answered_in": None if answered_in is None else str(answered_in).partition(".")[0],
+        "answered_in": None if ended.answered_in is None else str(ended.answered_in).partition(".")[0],
         "down_from": row.down_from,
         "down_until": row.down_until,
-        "minutes_down": lapse.minutes_down if lapse else down,
-        "lost": amounts(lapse.not_delivered if lapse else lost),
+        "minutes_down": ended.minutes_down,
+        "lost": amounts(ended.lost),
         "step": row.step,
     }
 

@@ -7,12 +7,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
+from sqlmodel import Session
 
 from everspark.opened import AsJson, Data, Opened, opened
 from everspark.outcomes import NOT_FOUND, USAGE, WRONG, Stop, say
 from everspark.printing import as_facts, as_json, as_table
-from infra import endpoints, hooks
-from infra.database import hot, transaction
+from everspark.users import actor
+from infra import audit, endpoints, hooks
+from infra.database import bare, hot, transaction
 from infra.endpoints import EndpointError, UnknownEndpointError
 from infra.hook_bodies import ping_of
 from infra.posting import Answered, Courier
@@ -41,6 +43,7 @@ def add(
         endpoints.check_new(name, url, courier_of(tools))
         with transaction(tools.engine) as session:
             secret = endpoints.add(session, tools.vault, name=name, url=url, now=tools.clock.now())
+            _note(session, tools, "endpoint.added", name)
     _print_secret({"name": name, "url": url, "secret": secret}, json=json)
 
 
@@ -66,6 +69,7 @@ def disable(name: Name, data: Data = None, json: AsJson = False) -> None:
     """
     with opened(data) as tools, _explained(), transaction(tools.engine) as session:
         cancelled = endpoints.disable(session, name=name, now=tools.clock.now())
+        _note(session, tools, "endpoint.disabled", name)
     _say({"name": name, "disabled": True, "cancelled": cancelled}, f"{name} is disabled.", json=json)
 
 
@@ -77,6 +81,7 @@ def enable(name: Name, data: Data = None, json: AsJson = False) -> None:
     """
     with opened(data) as tools, _explained(), transaction(tools.engine) as session:
         endpoints.enable(session, name=name)
+        _note(session, tools, "endpoint.enabled", name)
     sentence = f"{name} is enabled. What it missed: everspark endpoint replay {name} --since …"
     _say({"name": name, "disabled": False}, sentence, json=json)
 
@@ -95,6 +100,7 @@ def rotate(
     with opened(data) as tools, _explained(), transaction(tools.engine) as session:
         overlap, now = timedelta(hours=overlap_hours), tools.clock.now()
         secret = endpoints.rotate(session, tools.vault, name=name, overlap=overlap, now=now)
+        _note(session, tools, "endpoint.rotated", name)
     _print_secret({"name": name, "secret": secret}, json=json)
 
 
@@ -106,6 +112,7 @@ def remove(name: Name, data: Data = None, json: AsJson = False) -> None:
     """
     with opened(data) as tools, _explained(), transaction(tools.engine) as session:
         cancelled = endpoints.remove(session, name=name, now=tools.clock.now())
+        _note(session, tools, "endpoint.removed", name)
     _say({"name": name, "removed": True, "cancelled": cancelled}, f"{name} is removed.", json=json)
 
 
@@ -148,6 +155,8 @@ def replay(
             endpoint = endpoints.found(session, name)
         if endpoint.id is None or endpoint.disabled_at is not None:
             raise Stop(f"{name} is disabled: everspark endpoint enable {name}", USAGE)
+        with transaction(tools.engine) as session:
+            _note(session, tools, "endpoint.replayed", name, since=begin.isoformat())
         owed = _owe_all(tools, endpoint.id, begin, now)
     sentence = f"{owed} webhooks since {begin.isoformat()} are owed to {name} again."
     _say({"name": name, "since": begin, "owed": owed}, sentence, json=json)
@@ -178,6 +187,11 @@ def _instant(text: str, now: datetime) -> datetime:
             f"--since {text} is neither an instant (2026-11-22T10:00:00Z) nor a span (36h, 5d).", USAGE
         ) from None
     return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+
+
+def _note(session: Session, tools: Opened, act: str, name: str, **about: str) -> None:
+    """What somebody did to an endpoint, in the same transaction."""
+    audit.note(bare(session), at=tools.clock.now(), actor=actor(), act=act, subject=name, about=about)
 
 
 def _row(endpoint: Endpoint) -> dict[str, object]:

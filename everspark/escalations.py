@@ -13,7 +13,8 @@ from everspark.money import plain, told
 from everspark.opened import AsJson, Data, Opened, opened
 from everspark.outcomes import say
 from everspark.printing import as_json, as_table
-from infra import escalated, links
+from everspark.users import actor
+from infra import creator_acts, escalated
 from infra.channel_urls import Channels
 from infra.database import hot
 from infra.escalated import Item
@@ -62,7 +63,8 @@ def _link(connection: psycopg.Connection[Any], tools: Opened, item: Item) -> str
     if item.creator_id is None or not item.may_extend:
         return None
     now: datetime = tools.clock.now()
-    token = links.issue(connection, tools.vault, creator_id=item.creator_id, now=now)
+    handle = item.handle or ""
+    token = creator_acts.make_link(connection, tools.vault, item.creator_id, handle, actor=actor(), now=now)
     return f"{address.of(tools.settings)}/c/{token}"
 
 

@@ -1,5 +1,6 @@
 """`everspark events`: what came in, what became of it, and another try for what waits."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 import psycopg
@@ -9,9 +10,11 @@ from psycopg.rows import dict_row
 from everspark.opened import AsJson, Data, opened
 from everspark.outcomes import NOT_FOUND, USAGE, Stop, say
 from everspark.printing import as_facts, as_json, as_table
-from infra import inbox
+from everspark.users import actor
+from infra import replays
 from infra.broker import make_broker, make_nudges
 from infra.database import hot
+from infra.reports.events import Wanted, matching
 from infra.tables import Handling
 
 app = typer.Typer(no_args_is_help=True, help="Events: list, show, replay.")
@@ -29,7 +32,6 @@ SELECT seq, sender, event_id, type, inbox.key, occurred_at, received_at, handled
        pending.status AS waiting, attempts, try_at, error, data
 FROM inbox LEFT JOIN pending USING (seq) WHERE seq = %s
 """
-WAITING = "SELECT seq FROM pending WHERE status = %s ORDER BY seq LIMIT 10000"
 
 
 @app.command("list")
@@ -86,19 +88,20 @@ def replay(
         raise Stop("Say which events: their numbers, or --status quarantined.", USAGE)
     with opened(data) as tools:
         with hot(tools.engine) as connection:
-            chosen = sorted({*(seqs or ()), *_waiting(connection, status)})
-            ready = inbox.replay(connection, chosen)
+            now = tools.clock.now()
+            chosen = sorted({*(seqs or ()), *_waiting(connection, status, now)})
+            done = replays.replay(connection, chosen, actor=actor(), now=now)
         if tools.settings.redis_url:
-            make_nudges(make_broker(tools.settings.redis_url)).mailboxes(ready)
+            make_nudges(make_broker(tools.settings.redis_url)).mailboxes(done.mailboxes)
     if json:
-        as_json({"replayed": len(chosen) if ready else 0, "mailboxes": sorted(ready)})
-    elif not ready:
+        as_json({"replayed": len(done.seqs), "mailboxes": sorted(done.mailboxes)})
+    elif not done.seqs:
         raise Stop("None of these events waits for a replay.", NOT_FOUND)
     else:
         say("They are ready again; a worker takes them at once, or at the next sweep.")
 
 
-def _waiting(connection: psycopg.Connection[Any], status: Handling | None) -> list[int]:
+def _waiting(connection: psycopg.Connection[Any], status: Handling | None, now: datetime) -> list[int]:
     if status is None:
         return []
-    return [row[0] for row in connection.execute(WAITING, [status]).fetchall()]
+    return matching(connection, Wanted(outcome=status), now=now)

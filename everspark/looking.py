@@ -10,7 +10,8 @@ from everspark.calling import calling
 from everspark.opened import AsJson, Data, Opened, opened
 from everspark.outcomes import NOT_FOUND, USAGE, WRONG, Stop, say
 from everspark.printing import as_facts, as_json
-from infra import advertisers, waiting
+from everspark.users import actor
+from infra import advertisers, audit, waiting
 from infra.broker import make_broker, make_nudges
 from infra.database import hot
 from infra.tiktok.client import Tiktok
@@ -67,6 +68,8 @@ def look(
 def at_one(tools: Opened, tiktok: Tiktok, key: str) -> tuple[dict[str, Any], set[int]]:
     """One authorization; which ads use it is not asked."""
     words = tools.settings.withdrawn_words
+    with hot(tools.engine) as connection:
+        audit.note(connection, at=tools.clock.now(), actor=actor(), act="act.look", subject=key.strip().lower())
     glimpse = look_at(tools.engine, tools.clock, tiktok, tools.vault, key.strip().lower(), withdrawn_words=words)
     if glimpse.trouble in (NOT_CONNECTED, NO_ID):
         raise Stop(f"TikTok was not asked: {glimpse.trouble}.", WRONG)
@@ -89,6 +92,7 @@ def at_all(tools: Opened, tiktok: Tiktok, advertiser: str | None) -> tuple[dict[
             wanted = f"advertiser {advertiser}" if advertiser else "advertiser"
             raise Stop(f"No {wanted} is connected: see `everspark advertiser connect`.", NOT_FOUND)
         advertisers.look_soon(connection, chosen, now=began, is_asked=True)
+        audit.note(connection, at=began, actor=actor(), act="advertiser.look_wanted", subject=advertiser)
     looked, mailboxes = Looked(more=True), set[int]()
     sums = {"advertisers": 0, "calls": 0, "found": 0, "kpis": 0}
     while looked.more:

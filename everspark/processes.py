@@ -1,16 +1,25 @@
 """`everspark web`, `worker`, `scheduler` and `migrate`: the parts as processes of their own."""
 
+import sys
 from contextlib import suppress
 from typing import Annotated
 
 import typer
 
+from everspark import users
 from everspark.opened import Data, database
 from everspark.outcomes import Stop, say
 from infra import logs
 from infra.database import OUTAGES, is_current, make_engine
 from infra.database import migrate as migrate_to_head
-from infra.settings import Settings, load, need_for_processes_apart, warn_of_unknown
+from infra.settings import (
+    Settings,
+    load,
+    need_for_processes_apart,
+    need_tls_beyond_loopback,
+    warn_of_plain_cookies,
+    warn_of_unknown,
+)
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on.", show_default="EVERSPARK_HOST or 127.0.0.1")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on.", show_default="EVERSPARK_PORT or 8080")]
@@ -19,12 +28,18 @@ Port = Annotated[int | None, typer.Option(help="Port to listen on.", show_defaul
 def web(host: Host = None, port: Port = None, data: Data = None) -> None:
     """Takes webhooks in and shows the pages. Needs EVERSPARK_DATABASE_URL, EVERSPARK_REDIS_URL, EVERSPARK_SECRET_KEY.
 
-    Example: everspark web --host 0.0.0.0 --port 8080
+    Beyond loopback it listens only where EVERSPARK_BEHIND_TLS says that something before it ends TLS.
+
+    Example: everspark web --port 8080
     """
     settings = _apart(load(host=host, port=port, data_dir=data))
 
     from web import main
 
+    need_tls_beyond_loopback(settings)
+    warn_of_plain_cookies(settings)
+    with suppress(*OUTAGES):
+        users.tell_how_to_come_in(settings, settings.database_url, is_terminal=sys.stdout.isatty())
     main.run(settings)
 
 

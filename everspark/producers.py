@@ -9,16 +9,17 @@ from typing import Annotated
 import typer
 
 from everspark import address
-from everspark.opened import AsJson, Data, opened
+from everspark.opened import AsJson, Data, Opened, opened
 from everspark.outcomes import NOT_FOUND, USAGE, Stop, say
 from everspark.printing import as_facts, as_json, as_table
-from infra import producers
+from everspark.users import actor
+from infra import producer_acts, producers
 from infra.database import transaction
 from infra.producers import ProducerError
 from infra.settings import Settings
 from infra.tables import Producer, Scheme
 
-app = typer.Typer(no_args_is_help=True, help="Producers of webhooks: add, list, rotate, disable.")
+app = typer.Typer(no_args_is_help=True, help="Producers of webhooks: add, list, rotate, disable, enable.")
 
 Name = Annotated[str, typer.Argument(help="Lower-case letters, digits and dashes.")]
 FromInput = Annotated[
@@ -39,9 +40,10 @@ def add(
     Example: everspark producer add crm --scheme standard --json
     """
     given = _given(from_input=secret_stdin)
-    with opened(data, may_make=True) as tools, _explained(), transaction(tools.engine) as session:
-        now = tools.clock.now()
-        secret = producers.add(session, tools.vault, name=name, scheme=scheme, secret=given, now=now)
+    with opened(data, may_make=True) as tools, _explained():
+        secret = producer_acts.register(
+            tools.engine, tools.vault, name=name, scheme=scheme, secret=given, actor=actor(), now=tools.clock.now()
+        )
     _print(tools.settings, name, scheme, secret, json=json)
 
 
@@ -72,9 +74,11 @@ def rotate(
     Example: everspark producer rotate crm --overlap-hours 48
     """
     given, overlap = _given(from_input=secret_stdin), timedelta(hours=overlap_hours)
-    with opened(data) as tools, _explained(), transaction(tools.engine) as session:
-        scheme = _of(producers.listed(session), name).scheme
-        secret = producers.rotate(session, tools.vault, name=name, overlap=overlap, secret=given, now=tools.clock.now())
+    with opened(data) as tools, _explained():
+        scheme = _of(tools, name).scheme
+        secret = producer_acts.rotate(
+            tools.engine, tools.vault, name=name, overlap=overlap, secret=given, actor=actor(), now=tools.clock.now()
+        )
     _print(tools.settings, name, scheme, secret, json=json)
 
 
@@ -84,16 +88,33 @@ def disable(name: Name, data: Data = None, json: AsJson = False) -> None:
 
     Example: everspark producer disable crm
     """
-    with opened(data) as tools, transaction(tools.engine) as session:
-        _of(producers.listed(session), name)
-        producers.disable(session, name=name, now=tools.clock.now())
+    with opened(data) as tools:
+        _of(tools, name)
+        producer_acts.disable(tools.engine, name=name, actor=actor(), now=tools.clock.now())
     if json:
         as_json({"name": name, "disabled": True})
     else:
         say(f"{name} is disabled.")
 
 
-def _of(registered: list[Producer], name: str) -> Producer:
+@app.command()
+def enable(name: Name, data: Data = None, json: AsJson = False) -> None:
+    """Takes the producer's deliveries again, by the secret that it had.
+
+    Example: everspark producer enable crm
+    """
+    with opened(data) as tools:
+        _of(tools, name)
+        producer_acts.enable(tools.engine, name=name, actor=actor(), now=tools.clock.now())
+    if json:
+        as_json({"name": name, "disabled": False})
+    else:
+        say(f"{name} may send again.")
+
+
+def _of(tools: Opened, name: str) -> Producer:
+    with transaction(tools.engine) as session:
+        registered = producers.listed(session)
     for producer in registered:
         if producer.name == name:
             return producer

@@ -9,6 +9,7 @@ import psycopg
 
 from everspark import address
 from everspark.debts import RECENT, Finding, counted
+from infra import standings
 from infra.channel_urls import Channels
 from infra.endpoints import why_disabled
 from infra.settings import Settings
@@ -63,6 +64,14 @@ def channels(connection: psycopg.Connection[Any], settings: Settings, now: datet
     detail = "; ".join([f"{len(urls)} configured" if ways.alerts else NO_ALERTS, *told])
     remedies = [UNREADABLE] * bool(unread) + [LOOK_AT_CHANNELS] * bool(failed or uncertain or away)
     return Finding(name="channels", ok=not told, detail=detail, remedy="; ".join(remedies))
+
+
+def alerts(connection: psycopg.Connection[Any]) -> Finding:
+    """What the watch has opened and not yet seen to be well for long enough."""
+    found = standings.open_ones(connection)
+    told = "; ".join(each.sentence for each in found)
+    remedy = "what each asks for; it resolves by itself once all has been well for a while" if found else ""
+    return Finding(name="alerts", ok=not found, detail=told or "none open", remedy=remedy)
 
 
 def _unreadable(urls: list[str]) -> int:

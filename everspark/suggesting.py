@@ -9,7 +9,7 @@ from domain.authorization import Action, Plan
 from domain.explaining import told_why
 from domain.reasons import Reason
 from domain.suggesting import is_too_late, plan_with
-from everspark.authorizations import need_one, tidy
+from everspark.authorizations import need_one
 from everspark.creators import FORMATS, aware
 from everspark.opened import AsJson, Data, Opened, opened
 from everspark.outcomes import USAGE, Stop, say
@@ -18,6 +18,7 @@ from everspark.telling import tell
 from infra import authorizations
 from infra.chosen import policy_of
 from infra.database import hot
+from infra.reports.standing import tidy
 
 LONGEST_REASON = 500
 

@@ -5,14 +5,16 @@ from typing import Annotated
 import typer
 
 import infra.authorizations
-from everspark.authorizations import tidy, unknown
+from everspark.authorizations import unknown
 from everspark.opened import AsJson, Data, opened
 from everspark.outcomes import NOT_FOUND, WRONG, Stop, say
 from everspark.printing import as_json
-from infra import inbox
+from everspark.users import actor
+from infra import audit, inbox
 from infra.broker import make_broker, make_nudges
 from infra.database import hot
 from infra.inbox import Letter
+from infra.reports.standing import tidy
 from worker.beside import may_be_unbound
 
 OPERATOR = "operator"
@@ -48,6 +50,7 @@ def unbind(
             if not may_be_unbound(known):
                 raise Stop(f"{key} is {known.state}: {NOT_UNBINDABLE}", WRONG)
             inbox.accept(connection, [letter], now=now)
+            audit.note(connection, at=now, actor=actor(), act="act.unbind", subject=key)
         if tools.settings.redis_url:
             make_nudges(make_broker(tools.settings.redis_url)).mailboxes([inbox.mailbox_of(key)])
     if json:

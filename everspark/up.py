@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Annotated
 import structlog
 import typer
 
-from everspark import address, sending
+from everspark import address, sending, users
 from everspark.opened import Data, database
 from everspark.outcomes import USAGE, Stop, say
 from everspark.processes import Host, Port
-from infra import logs, signals
+from infra import logs, signals, tracing
 from infra.broker import make_broker, make_nudges
 from infra.clock import Clock, SystemClock
 from infra.database import make_engine, migrate
 from infra.metrics import Metrics
-from infra.settings import Settings, load, warn_of_unknown
+from infra.settings import Settings, is_loopback, load, need_tls_beyond_loopback, warn_of_plain_cookies, warn_of_unknown
 from infra.tiktok.connection import make_tiktok
 from infra.vault import Vault, load_key
 from web.server import Server, ServerError, listen
@@ -58,6 +58,7 @@ def up(
     if day_seconds is not None and not demo:
         raise Stop("Only the demo has days of another length: add --demo.", USAGE)
     settings = load(data_dir=data, port=port, host=host, smtp_url=smtp)
+    need_tls_beyond_loopback(settings)
     if demo:
         play(settings, day_seconds=day_seconds or DAY_SECONDS)
     else:
@@ -67,9 +68,12 @@ def up(
 def run(settings: Settings) -> None:
     """Works until a signal comes. Everything that was started is stopped, the last first."""
     logs.configure(log_format=settings.log_format, level=settings.log_level)
+    tracing.configure(settings.otlp_endpoint)
     warn_of_unknown()
+    warn_of_plain_cookies(settings)
     vault, asked_to_stop = Vault(load_key(settings)), signals.expected()
     with ExitStack() as stack:
+        stack.enter_context(address.alone(settings))
         listening = stack.enter_context(listen(settings.host, settings.port))
         settings = _as_listening(settings, listening)
         url = stack.enter_context(database(settings))
@@ -77,6 +81,7 @@ def run(settings: Settings) -> None:
         stack.enter_context(address.announced(settings))
         server = stack.enter_context(_working(settings, url, vault, listening, clock=SystemClock()))
         say(_welcome(settings))
+        users.tell_how_to_come_in(settings, url, is_terminal=sys.stdout.isatty())
         _until_told(asked_to_stop, server, settings)
     log.info("everspark_stopped")
 
@@ -84,22 +89,26 @@ def run(settings: Settings) -> None:
 def play(settings: Settings, *, day_seconds: float) -> None:
     """The same, as a demo: on data of its own that are emptied first, among simulated people, by a fast clock."""
     # Imported here: no other command needs a simulated world.
-    from everspark.demo import emptied, playing, settings_of
+    from everspark.demo import empty, playing, settings_of
 
     settings = settings_of(settings, day_seconds=day_seconds)
     logs.configure(log_format=settings.log_format, level=settings.log_level, simulation=True)
     warn_of_unknown()
+    warn_of_plain_cookies(settings)
     vault, asked_to_stop = Vault(load_key(settings)), signals.expected()
     with ExitStack() as stack:
+        stack.enter_context(address.alone(settings))
         listening = stack.enter_context(listen(settings.host, settings.port))
         settings = _as_listening(settings, listening)
         url = stack.enter_context(database(settings))
-        stack.enter_context(emptied(settings, url))
+        empty(url)
         migrate(url)
         played = stack.enter_context(playing(settings, day_seconds))
         stack.enter_context(address.announced(settings, played.clock))
         server = stack.enter_context(_working(played.settings, url, vault, listening, clock=played.clock, demo=played))
         say(_welcome_to_the_demo(settings, day_seconds))
+        if not is_loopback(settings.host):
+            users.tell_how_to_come_in(settings, url, is_terminal=sys.stdout.isatty())
         _until_told(asked_to_stop, server, settings)
     log.info("everspark_stopped")
 
@@ -137,6 +146,9 @@ def _working(
             metrics=metrics,
             mailer=demo.mailer if demo else None,
         )
+        if demo is None:
+            # In a simulation ages count its own seconds: everything would be late.
+            broker.add_middleware(working.make_watchman(engine, clock, settings, vault))
         worker = working.make_worker(broker, settings)
         scheduler = scheduling.make(settings=settings, engine=engine, clock=clock, nudges=nudges, metrics=metrics)
         app = serving.make_app(
@@ -148,7 +160,7 @@ def _working(
             metrics=metrics,
             simulation=demo.simulation if demo else None,
         )
-        server = Server(app, listening)
+        server = Server(app, listening, hang_up=app.hang_up)
         if demo:
             demo.connect(engine, vault)
 

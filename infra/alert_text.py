@@ -20,12 +20,14 @@ TITLES = {
     Topic.LAPSES: ("1 authorization lapsed while it is needed", "{} authorizations lapsed while they are needed"),
     Topic.CONNECTIONS: ("TikTok refuses 1 advertiser", "TikTok refuses {} advertisers"),
     Topic.WEBHOOKS: ("1 webhook endpoint was stopped", "{} webhook endpoints were stopped"),
+    Topic.SERVICE: ("1 thing is wrong with the service", "{} things are wrong with the service"),
 }
 OVER = {
     Topic.RENEWALS: "Resolved: no renewal needs you any longer",
     Topic.LAPSES: "Resolved: nothing that is needed is lapsed any longer",
     Topic.CONNECTIONS: "Resolved: TikTok answers for all advertisers again",
     Topic.WEBHOOKS: "Resolved: every webhook endpoint is served again",
+    Topic.SERVICE: "Resolved: all is well with the service again",
 }
 
 
@@ -51,6 +53,16 @@ def of_troubles(topic: Topic, troubles: Sequence[str]) -> Text:
     """Advertisers or endpoints."""
     lines = [plain(line)[:LONGEST_LINE] for line in troubles[:MOST_NAMED]] + _more(len(troubles))
     return Text(title=_title(topic, len(troubles)), body="\n".join(lines))
+
+
+def of_the_service(*, new: Sequence[str], still: Sequence[str], over: Sequence[str]) -> Text:
+    """What began, what goes on and what is over, a sentence for each."""
+    lines: list[str] = []
+    for head, group in (("New:", new), ("Still:", still), ("Over:", over)):
+        if group:
+            lines += [head, *(f"- {plain(sentence)[:LONGEST_LINE]}" for sentence in group), ""]
+    title = _title(Topic.SERVICE, len(new) + len(still)) if new or still else f"Everspark: {OVER[Topic.SERVICE]}"
+    return Text(title=title, body="\n".join([*lines, "What to do: docs/operations.md, or everspark doctor"]))
 
 
 def of_the_end(topic: Topic) -> Text:

@@ -17,6 +17,8 @@ from psycopg.types.json import Jsonb
 
 from domain.alerting import Board, Say, Topic, Word
 from domain.escalation import Step
+from infra import standings
+from infra.channel_urls import EVERYBODY
 from infra.endpoints import why_disabled
 
 STEP_OF = {Topic.RENEWALS: Step.OWNER, Topic.LAPSES: Step.LAPSED}
@@ -58,7 +60,9 @@ def boards(connection: psycopg.Connection[Any], owner_of: Callable[[str], str]) 
     for advertiser_id, _ in connection.execute(TROUBLED):
         _add(found, Thread(owner=owner_of(advertiser_id), topic=Topic.CONNECTIONS), advertiser_id)
     for name, _, _ in connection.execute(STOPPED):
-        _add(found, Thread(owner=owner_of(""), topic=Topic.WEBHOOKS), name)
+        _add(found, Thread(owner=EVERYBODY, topic=Topic.WEBHOOKS), name)
+    for each in standings.open_ones(connection):
+        _add(found, Thread(owner=EVERYBODY, topic=Topic.SERVICE), each.name)
     return found
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -16,15 +17,17 @@ import psycopg
 
 from domain.authorization import Action, Authorization, Flight, Plan, State
 from domain.events import Ad, Condition, Creator, Route
+from domain.worth import Appraisal, appraisal
 
 LOAD = """
 SELECT key, route, state, state_reason, state_since, condition, condition_at, days, needed_until, contract_ends_at,
     reference, item_url, requested_at, starts_at, expires_at, ladder_from, period_source, corrected_at,
-    revoked_at, declined_at, rung, suggested_at, suggestion, next_action, next_action_at, why
+    revoked_at, declined_at, rung, suggested_at, suggestion, need_stated_at, measured, next_action, next_action_at,
+    why
 FROM authorizations WHERE key = ANY(%s)
 """
 LOAD_ADS = """
-SELECT key, ad_id, started_at, stopped_at, lost_at, flight_end, daily_spend, currency, objective, billing_event
+SELECT key, ad_id, started_at, stopped_at, lost_at, flight_end, daily_spend, ads.currency, objective, billing_event
 FROM ads JOIN authorizations ON authorizations.id = ads.authorization_id WHERE key = ANY(%s)
 """
 
@@ -61,7 +64,7 @@ def authorization_of(row: tuple[Any, ...], flights: Mapping[str, Flight]) -> Aut
     ]
     (reference, item_url, requested_at, starts_at, expires_at, ladder_from) = row[10:16]
     (period_source, corrected_at, revoked_at, declined_at, rung) = row[16:21]
-    (suggested_at, suggestion, next_action, next_action_at, why) = row[21:]
+    (suggested_at, suggestion, need_stated_at, measured, next_action, next_action_at, why) = row[21:]
     return Authorization(
         key=key,
         route=Route(route),
@@ -86,8 +89,10 @@ def authorization_of(row: tuple[Any, ...], flights: Mapping[str, Flight]) -> Aut
         rung=rung,
         suggested_at=suggested_at,
         suggestion=suggestion,
+        need_stated_at=need_stated_at,
         plan=Plan(action=Action(next_action) if next_action else None, at=next_action_at, why=why),
         flights=flights,
+        measured={currency: Decimal(amount) for currency, amount in measured.items()} if measured else {},
     )
 
 
@@ -120,21 +125,23 @@ SAVE = """
 INSERT INTO authorizations AS known (
     key, advertiser_id, item_id, account_handle, route, state, state_reason, state_since, condition, condition_at, days,
     needed_until, contract_ends_at, reference, item_url, requested_at, starts_at, expires_at, ladder_from, period_source,
-    corrected_at, revoked_at, declined_at, rung, suggested_at, suggestion, next_action, next_action_at, why,
-    creator_id, created_at, updated_at
+    corrected_at, revoked_at, declined_at, rung, suggested_at, suggestion, need_stated_at, next_action,
+    next_action_at, why, creator_id, spend_a_day, at_risk, currency, created_at, updated_at
 )
 SELECT key, split_part(key, '/', 1), CASE WHEN key LIKE '%%/@%%' THEN NULL ELSE split_part(key, '/', 2) END,
     CASE WHEN key LIKE '%%/@%%' THEN substr(split_part(key, '/', 2), 2) END, route, state, state_reason, state_since,
     condition, condition_at, days, needed_until, contract_ends_at, reference, item_url, requested_at, starts_at,
     expires_at, ladder_from, period_source, corrected_at, revoked_at, declined_at, rung, suggested_at, suggestion,
-    plan ->> 'action',
-    (plan ->> 'at')::timestamptz, plan ->> 'why', (SELECT id FROM creators WHERE handle = %s::jsonb ->> key), %s, %s
-FROM json_to_recordset(%s) AS t (
+    need_stated_at, plan ->> 'action',
+    (plan ->> 'at')::timestamptz, plan ->> 'why', (SELECT id FROM creators WHERE handle = %(handles)s::jsonb ->> key),
+    (%(worth)s::jsonb -> key ->> 'spend_a_day')::numeric, (%(worth)s::jsonb -> key ->> 'at_risk')::numeric,
+    %(worth)s::jsonb -> key ->> 'currency', %(now)s, %(now)s
+FROM json_to_recordset(%(rows)s) AS t (
     key text, route text, state text, state_reason text, state_since timestamptz, condition text,
     condition_at timestamptz, days int4, needed_until timestamptz, contract_ends_at timestamptz, reference text,
     item_url text, requested_at timestamptz, starts_at timestamptz, expires_at timestamptz, ladder_from timestamptz,
     period_source text, corrected_at timestamptz, revoked_at timestamptz, declined_at timestamptz, rung int2,
-    suggested_at timestamptz, suggestion text, plan json
+    suggested_at timestamptz, suggestion text, need_stated_at timestamptz, plan json
 )
 ON CONFLICT (key) DO UPDATE SET
     route = excluded.route, state = excluded.state, state_reason = excluded.state_reason,
@@ -144,9 +151,10 @@ ON CONFLICT (key) DO UPDATE SET
     starts_at = excluded.starts_at, expires_at = excluded.expires_at, ladder_from = excluded.ladder_from,
     period_source = excluded.period_source, corrected_at = excluded.corrected_at,
     revoked_at = excluded.revoked_at, declined_at = excluded.declined_at, rung = excluded.rung,
-    suggested_at = excluded.suggested_at, suggestion = excluded.suggestion,
+    suggested_at = excluded.suggested_at, suggestion = excluded.suggestion, need_stated_at = excluded.need_stated_at,
     next_action = excluded.next_action, next_action_at = excluded.next_action_at, why = excluded.why,
-    creator_id = coalesce(excluded.creator_id, known.creator_id), updated_at = excluded.updated_at,
+    creator_id = coalesce(excluded.creator_id, known.creator_id), spend_a_day = excluded.spend_a_day,
+    at_risk = excluded.at_risk, currency = excluded.currency, updated_at = excluded.updated_at,
     version = known.version + 1
 """
 
@@ -158,9 +166,24 @@ def save(
     *,
     now: datetime,
 ) -> None:
-    """Inserts or updates them, each a version up; `handles` names creators by authorization key."""
+    """Inserts or updates them, each a version up; `handles` names creators by authorization key.
+
+    What each is worth is kept beside it; `measured` is not written here, as it is others who measure.
+    """
     if authorizations:
-        connection.execute(SAVE, [as_json(handles), now, now, as_json(authorizations)], prepare=True)
+        values = {
+            "handles": as_json(handles),
+            "worth": as_json(worths_of(authorizations, now)),
+            "now": now,
+            "rows": as_json(authorizations),
+        }
+        connection.execute(SAVE, values, prepare=True)
+
+
+def worths_of(authorizations: Sequence[Authorization], now: datetime) -> dict[str, Appraisal]:
+    """Of those that anything is spent on; without an ad, which most events are, nothing is worked out."""
+    found = {each.key: appraisal(each, now=now) for each in authorizations if each.flights}
+    return {key: worth for key, worth in found.items() if worth is not None}
 
 
 SAVE_ADS = """

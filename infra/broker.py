@@ -2,14 +2,18 @@
 
 A nudge is coalesced: while one is on its way to a mailbox (its wake key is set), no other is sent. The worker clears
 the key before its first read, so whatever is committed later causes a new nudge.
+
+Long work that rests between its batches sends the nudge of its next batch itself. That one takes the key over and leaves its
+number in it: whatever else arrives during the rest does nothing, so that the work goes on once, and not sooner.
 """
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import dramatiq
 import redis
@@ -23,12 +27,15 @@ log = structlog.get_logger()
 
 DRAIN, PAY, CALL, LOOK = "drain", "pay", "call", "look"
 HOOK, CLIMB = "hook", "climb"
+BULK, IMPORT, SUMMARIZE = "bulk", "import", "summarize"
 MAILBOXES_QUEUE, OUTBOX_QUEUE, TIKTOK_QUEUE = "mailboxes", "outbox", "tiktok"
 # A message of a killed worker comes back by a random maintenance pass: after some ten minutes by default, like this
 # within seconds. The guarantee is the `rescue` sweep over SQL.
 HEARTBEAT_MS, MAINTENANCE_CHANCE = 10_000, 1_000_000
 # A wake key outlives its message only when a worker was killed in between; then this is how long nudges are held back.
 WAKE_SECONDS = 10
+# In the wake key of what is sent to be done at once; in that of what rests first stands a number of its own.
+AT_ONCE = 0
 REDIS_TIMEOUT_SECONDS = 5
 # dramatiq's consumer sleeps between polls, up to a second: that would be the latency of a quiet system. Ours waits for a
 # bell that each enqueue rings, and polls as well, since a bell may be heard by another consumer that is busy.
@@ -85,6 +92,10 @@ class WakeKeys(Protocol):
 
     def claim(self, names: list[str]) -> list[str]: ...
 
+    def reserve(self, name: str, number: int, *, seconds: float) -> None: ...
+
+    def holder(self, name: str) -> int | None: ...
+
     def clear(self, name: str) -> None: ...
 
 
@@ -92,18 +103,27 @@ class MemoryWakeKeys:
     """Wake keys of a program that runs as one process."""
 
     def __init__(self) -> None:
-        self._until: dict[str, float] = {}
+        self._held: dict[str, tuple[int, float]] = {}
 
     def claim(self, names: list[str]) -> list[str]:
         """The names that were free; they are taken now."""
-        now = time.monotonic()
-        free = [name for name in names if self._until.get(name, 0) <= now]
-        self._until |= dict.fromkeys(free, now + WAKE_SECONDS)
+        free = [name for name in names if self.holder(name) is None]
+        for name in free:
+            self.reserve(name, AT_ONCE, seconds=WAKE_SECONDS)
         return free
+
+    def reserve(self, name: str, number: int, *, seconds: float) -> None:
+        """Takes the name, also from another."""
+        self._held[name] = (number, time.monotonic() + seconds)
+
+    def holder(self, name: str) -> int | None:
+        """The number that has the name; None where it is free."""
+        number, until = self._held.get(name, (AT_ONCE, 0.0))
+        return number if until > time.monotonic() else None
 
     def clear(self, name: str) -> None:
         """The nudge has arrived; the next one may be sent."""
-        self._until.pop(name, None)
+        self._held.pop(name, None)
 
 
 class RedisWakeKeys:
@@ -116,8 +136,17 @@ class RedisWakeKeys:
         """The names that were free; they are taken now."""
         pipeline = self._client.pipeline(transaction=False)
         for name in names:
-            pipeline.set(f"everspark:wake:{name}", 1, nx=True, ex=WAKE_SECONDS)
+            pipeline.set(f"everspark:wake:{name}", AT_ONCE, nx=True, ex=WAKE_SECONDS)
         return [name for name, was_free in zip(names, pipeline.execute(), strict=True) if was_free]
+
+    def reserve(self, name: str, number: int, *, seconds: float) -> None:
+        """Takes the name, also from another."""
+        self._client.set(f"everspark:wake:{name}", number, px=round(seconds * 1000))
+
+    def holder(self, name: str) -> int | None:
+        """The number that has the name; None where it is free."""
+        number = cast("bytes | None", self._client.get(f"everspark:wake:{name}"))
+        return None if number is None else int(number)
 
     def clear(self, name: str) -> None:
         """The nudge has arrived; the next one may be sent."""
@@ -151,6 +180,26 @@ class Nudges:
         """It is time to see whether silence has to climb."""
         self._send({"climb": message(CLIMB, OUTBOX_QUEUE)})
 
+    def bulks(self) -> None:
+        """An act on many authorizations is not done yet."""
+        self._send({"bulks": message(BULK, OUTBOX_QUEUE)})
+
+    def bulks_in(self, span: timedelta) -> None:
+        """It goes on after a rest, and no nudge makes that shorter."""
+        self._rest("bulks", BULK, span)
+
+    def imports(self) -> None:
+        """A sheet is not checked, or not applied, to its end yet."""
+        self._send({"imports": message(IMPORT, OUTBOX_QUEUE)})
+
+    def imports_in(self, span: timedelta) -> None:
+        """It goes on after a rest, and no nudge makes that shorter."""
+        self._rest("imports", IMPORT, span)
+
+    def summaries(self) -> None:
+        """It is time to sum up."""
+        self._send({"summaries": message(SUMMARIZE, OUTBOX_QUEUE)})
+
     def climbs_in(self, span: timedelta) -> None:
         """The same after some seconds: a text to a creator waits for them."""
         self._send_in("climb", message(CLIMB, OUTBOX_QUEUE), span)
@@ -169,6 +218,27 @@ class Nudges:
             self._wake.clear(name)
         except redis.RedisError as error:
             log.warning("nudge_lost", name=name, error=type(error).__name__)
+
+    def begins(self, name: str, number: int = AT_ONCE) -> bool:
+        """As `arrived`, for work that rests: False where a nudge of another number is on its way, and will do."""
+        try:
+            if self._wake.holder(name) not in (None, number):
+                return False
+        except redis.RedisError as error:
+            log.warning("nudge_lost", name=name, error=type(error).__name__)
+            return True
+        self.arrived(name)
+        return True
+
+    def _rest(self, name: str, actor: str, span: timedelta) -> None:
+        """The one nudge that counts from now on, after a rest; should it be lost, the key is free again soon after."""
+        number = secrets.randbits(48) + 1
+        try:
+            self._wake.reserve(name, number, seconds=span.total_seconds() + WAKE_SECONDS)
+        except redis.RedisError as error:
+            log.warning("nudge_lost", name=name, error=type(error).__name__)
+            return
+        self._send_in(name, message(actor, OUTBOX_QUEUE, number), span)
 
     def _send_in(self, name: str, nudge: dramatiq.Message[Any], span: timedelta) -> None:
         """Not coalesced: a nudge of now would come too soon."""

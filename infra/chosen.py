@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
+from domain.eligibility import PostPolicy
 from domain.hours import Hours
 from domain.patience import Manners
 from domain.renewal import Policy
@@ -19,6 +20,13 @@ def policy_of(settings: Settings) -> Policy:
         minimum_daily_budget=settings.minimum_daily_budget,
         unbind_after=timedelta(days=settings.unbind_after_days) if settings.unbind_after_days else None,
         digest_span=timedelta(days=settings.digest_days),
+    )
+
+
+def posts_of(settings: Settings) -> PostPolicy:
+    """The part of the settings that says which posts may be used."""
+    return PostPolicy(
+        refuses_private=settings.private_posts == "refuse", minimum_daily_budget=settings.minimum_daily_budget
     )
 
 

@@ -20,6 +20,7 @@ from infra.public_types import (
     CodeGranted,
     CreatorAway,
     CreatorSnoozed,
+    NeedStated,
     RenewalSuggested,
     Subject,
 )
@@ -80,6 +81,8 @@ def check(data: Subject | AboutCreator, *, offered_days: Sequence[int]) -> None:
             in_range(end, "$.ad.flight_end")
         case RenewalSuggested():
             in_range(data.at, "$.at")
+        case NeedStated(needed_until=datetime() as until):
+            in_range(until, "$.needed_until")
 
 
 def _check_creator(data: AboutCreator) -> None:

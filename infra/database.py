@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import psycopg
-from sqlalchemy import Engine, create_engine, exc, text
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy import Engine, create_engine, event, exc, text
+from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.pool import NullPool
 from sqlmodel import Session
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
-# What a database that is away, restarting or full raises: to be tried again, not a bug.
+# The server ended the session of a process that was frozen in the midst of a transaction: PostgreSQL files it under internal.
+FROZEN = (psycopg.errors.IdleInTransactionSessionTimeout, psycopg.errors.TransactionTimeout)
+# What a database that is away, restarting or full raises, or one that has given us up: to be tried again, not a bug.
 OUTAGES = (
     exc.OperationalError,
     exc.InterfaceError,
@@ -25,6 +27,7 @@ OUTAGES = (
     exc.TimeoutError,
     psycopg.OperationalError,
     psycopg.InterfaceError,
+    *FROZEN,
 )
 # A statement longer than this is a mistake: sweeps and drains work in bounded batches.
 SESSION_OPTIONS = "-c timezone=UTC -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s"
@@ -35,7 +38,7 @@ MIGRATION_LOCK = 7_300_200
 
 def make_engine(url: str, *, pool_size: int = 10) -> Engine:
     """An engine for `postgresql://…`; UTC sessions, bounded waits, and connections that are looked at before use."""
-    return create_engine(
+    engine = create_engine(
         _driver_url(url),
         pool_size=pool_size,
         max_overflow=pool_size,
@@ -50,6 +53,8 @@ def make_engine(url: str, *, pool_size: int = 10) -> Engine:
             "keepalives_idle": 10,
         },
     )
+    event.listen(engine, "handle_error", _as_outage)
+    return engine
 
 
 @contextmanager
@@ -71,6 +76,11 @@ def hot(engine: Engine) -> Iterator[psycopg.Connection]:
         if connection.closed:
             pooled.invalidate()
         pooled.close()
+
+
+def bare(session: Session) -> psycopg.Connection:
+    """The psycopg connection of a session's own transaction."""
+    return cast("psycopg.Connection", session.connection().connection.driver_connection)
 
 
 @contextmanager
@@ -101,6 +111,12 @@ def is_current(engine: Engine) -> bool:
     wanted = set(ScriptDirectory.from_config(_alembic()).get_heads())
     with engine.connect() as connection:
         return set(MigrationContext.configure(connection).get_current_heads()) == wanted
+
+
+def _as_outage(context: ExceptionContext) -> exc.OperationalError | None:
+    """SQLAlchemy would raise what it raises for bugs too."""
+    error = context.original_exception
+    return exc.OperationalError(context.statement, None, error) if isinstance(error, FROZEN) else None
 
 
 def _alembic() -> Config:

@@ -4,7 +4,7 @@ cost by now.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -118,13 +118,31 @@ SELECT key, told.* FROM authorizations JOIN (
 ) AS told ON told.authorization_id = authorizations.id
 WHERE %(key)s::text IS NULL OR key = %(key)s ORDER BY period_ends_at, key
 """
+LAPSED = f"""
+SELECT key, told.* FROM authorizations JOIN (
+    SELECT {COLUMNS} FROM endings WHERE outcome = 'lapsed' AND decided_at >= %(since)s
+        AND (NOT %(going_on)s OR (down_from IS NOT NULL AND down_until IS NULL))
+) AS told ON told.authorization_id = authorizations.id
+WHERE advertiser_id = %(advertiser)s ORDER BY period_ends_at DESC, key DESC LIMIT %(limit)s
+"""
 
 
 def listed(
     connection: psycopg.Connection[Any], *, since: datetime | None = None, key: str | None = None
 ) -> list[tuple[str, Ending]]:
     """Endings with the keys of their authorizations, by their instants."""
-    rows = connection.execute(LIST, {"since": since, "key": key}).fetchall()
+    return _with_keys(connection.execute(LIST, {"since": since, "key": key}))
+
+
+def lapsed(
+    connection: psycopg.Connection[Any], advertiser: str, *, since: datetime, limit: int, going_on: bool = False
+) -> list[tuple[str, Ending]]:
+    """The lapses of an advertiser's periods, the newest first; with `going_on` only those that are not over."""
+    values = {"advertiser": advertiser, "since": since, "limit": limit, "going_on": going_on}
+    return _with_keys(connection.execute(LAPSED, values))
+
+
+def _with_keys(rows: Iterable[Sequence[Any]]) -> list[tuple[str, Ending]]:
     names = COLUMNS.split(", ")
     return [(known, Ending(**dict(zip(names, facts, strict=True)))) for known, *facts in rows]
 

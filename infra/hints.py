@@ -66,7 +66,7 @@ def is_subscription(body: bytes) -> bool:
     return marks.request_id is not None and marks.type is None
 
 
-def developer_hint(body: bytes, *, sender: str) -> Letter:
+def developer_hint(body: bytes, *, sender: str, headers: bytes | None = None) -> Letter:
     event = _decoded(DEVELOPER, body)
     return Letter(
         sender=sender,
@@ -76,10 +76,11 @@ def developer_hint(body: bytes, *, sender: str) -> Letter:
         key=f"tiktok/{_word(event.user_openid or 'app', '$.user_openid')}",
         occurred_at=_instant(event.create_time, "$.create_time"),
         data=cleaned(whole(body), body),
+        headers=headers,
     )
 
 
-def subscription_hint(body: bytes, *, sender: str) -> Letter:
+def subscription_hint(body: bytes, *, sender: str, headers: bytes | None = None) -> Letter:
     event = _decoded(SUBSCRIPTION, body)
     return Letter(
         sender=sender,
@@ -88,6 +89,7 @@ def subscription_hint(body: bytes, *, sender: str) -> Letter:
         key="tiktok/subscriptions",
         occurred_at=_instant(event.time, "$.time"),
         data=cleaned(whole(body), body),
+        headers=headers,
     )
 
 

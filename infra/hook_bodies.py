@@ -35,6 +35,7 @@ TYPES: dict[Reason, str] = {
     Reason.CODE_REFUSED: "authorization.code_refused",
     Reason.CONDITION_CHANGED: "authorization.post_changed",
     Reason.FACTS_UPDATED: UPDATED,
+    Reason.NEED_STATED: UPDATED,
     Reason.PERIOD_ENDED: "authorization.expired",
     Reason.REQUEST_LAPSED: "authorization.lapsed",
     Reason.WITHDRAWN: "authorization.revoked",

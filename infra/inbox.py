@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 import psycopg
+
+from infra import tracing
 
 # Few enough that a busy one holds a large batch, enough for all the workers that one database can serve.
 MAILBOXES = 4
@@ -30,7 +32,9 @@ RETRY_AFTER = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Letter:
-    """One event on its way in. `data` is JSON without secrets; `sealed` holds a Spark code, encrypted."""
+    """One event on its way in. `data` is JSON without secrets; `sealed` holds a Spark code, encrypted; `traceparent` is the
+    span that it came by, where traces are kept; `headers` is JSON of what is kept of the delivery's, where there was one.
+    """
 
     sender: str
     event_id: str
@@ -39,6 +43,8 @@ class Letter:
     occurred_at: datetime
     data: bytes
     sealed: bytes | None = None
+    traceparent: str | None = None
+    headers: bytes | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,6 +69,7 @@ class Mail:
     data: bytes
     sealed: bytes | None
     attempts: int
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,11 +89,12 @@ def mailbox_of(key: str) -> int:
 ACCEPT = """
 WITH letters AS (
     SELECT * FROM ROWS FROM (json_to_recordset(%s) AS (
-        sender text, event_id text, type text, key text, mailbox int2, occurred_at timestamptz, data jsonb, sealed text
-    )) WITH ORDINALITY AS t (sender, event_id, type, key, mailbox, occurred_at, data, sealed, place)
+        sender text, event_id text, type text, key text, mailbox int2, occurred_at timestamptz, data jsonb, sealed text,
+        traceparent text, headers jsonb
+    )) WITH ORDINALITY AS t (sender, event_id, type, key, mailbox, occurred_at, data, sealed, traceparent, headers, place)
 ), stored AS (
-    INSERT INTO inbox (sender, event_id, type, key, mailbox, occurred_at, received_at, data, sealed)
-    SELECT sender, event_id, type, key, mailbox, occurred_at, %s, data, decode(sealed, 'base64')
+    INSERT INTO inbox (sender, event_id, type, key, mailbox, occurred_at, received_at, data, sealed, traceparent, headers)
+    SELECT sender, event_id, type, key, mailbox, occurred_at, %s, data, decode(sealed, 'base64'), traceparent, headers
     FROM letters ORDER BY place
     ON CONFLICT (sender, event_id) DO NOTHING
     RETURNING seq, mailbox, key, sender, event_id
@@ -99,6 +107,8 @@ SELECT sender, event_id FROM stored
 
 def accept(connection: psycopg.Connection[Any], letters: Sequence[Letter], *, now: datetime) -> list[Receipt]:
     """Stores the letters in the caller's transaction, in their order; a batch of one is the same statement."""
+    if tracing.is_on():
+        letters = traced(letters) if tracing.traceparent() else going_on(connection, letters)
     rows = connection.execute(ACCEPT, [rows_of(letters), now], prepare=True).fetchall()
     return receipts(letters, rows)
 
@@ -111,9 +121,31 @@ async def accept_async(
     return receipts(letters, await cursor.fetchall())
 
 
+def traced(letters: Sequence[Letter]) -> list[Letter]:
+    """The letters within the trace of the surrounding span."""
+    traceparent = tracing.traceparent()
+    return [replace(each, traceparent=traceparent) for each in letters]
+
+
+def going_on(connection: psycopg.Connection[Any], letters: Sequence[Letter]) -> list[Letter]:
+    """What the clock or a look has to say of an authorization goes on with the trace of what was last heard of it."""
+    last = last_traces(connection, [letter.key for letter in letters])
+    return [replace(each, traceparent=last.get(each.key)) for each in letters]
+
+
+LAST_TRACES = """
+SELECT DISTINCT ON (key) key, traceparent FROM inbox WHERE key = ANY(%s) AND traceparent IS NOT NULL ORDER BY key, seq DESC
+"""
+
+
+def last_traces(connection: psycopg.Connection[Any], keys: Sequence[str]) -> dict[str, str]:
+    """The traceparent of the last event of each key that has one."""
+    return dict(connection.execute(LAST_TRACES, [list(keys)]).fetchall())
+
+
 def rows_of(letters: Sequence[Letter]) -> str:
     """The letters as one JSON text, which the database reads as rows: msgspec writes it in C."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "sender": letter.sender,
             "event_id": letter.event_id,
@@ -123,9 +155,13 @@ def rows_of(letters: Sequence[Letter]) -> str:
             "occurred_at": letter.occurred_at,
             "data": msgspec.Raw(letter.data),
             "sealed": letter.sealed,
+            "headers": msgspec.Raw(letter.headers) if letter.headers else None,
         }
         for letter in letters
     ]
+    if tracing.is_on():
+        for row, letter in zip(rows, letters, strict=True):
+            row["traceparent"] = letter.traceparent
     return msgspec.json.encode(rows).decode()
 
 
@@ -143,7 +179,7 @@ def receipts(letters: Sequence[Letter], stored: Iterable[tuple[str, str]]) -> li
 LOCK = "SELECT pg_advisory_xact_lock(%s, %s)"
 LOCK_CLASS = 7401
 # `convert_to`, since a cast from text to bytea would read the backslashes of JSON as its own.
-MAIL = "inbox.seq, sender, type, inbox.key, mailbox, occurred_at, convert_to(data::text, 'UTF8'), sealed, attempts"
+MAIL = "inbox.seq, sender, type, inbox.key, mailbox, occurred_at, convert_to(data::text, 'UTF8'), sealed, attempts, traceparent"
 TAKE = f"""
 WITH chosen AS (
     SELECT seq FROM pending
@@ -214,11 +250,11 @@ def put_aside(connection: psycopg.Connection[Any], mail: Mail, *, error: str, no
     return status
 
 
-def replay(connection: psycopg.Connection[Any], seqs: Sequence[int]) -> set[int]:
-    """Makes parked, quarantined or early events ready again, as if new; returns the mailboxes to nudge."""
+def replay(connection: psycopg.Connection[Any], seqs: Sequence[int]) -> dict[int, int]:
+    """Makes parked, quarantined or early events ready again, as if new; returns them, each with the mailbox to nudge."""
     rows = connection.execute(
         "UPDATE pending SET status = 'ready', attempts = 0, try_at = NULL, error = NULL"
-        " WHERE seq = ANY(%s) AND status <> 'ready' RETURNING mailbox",
+        " WHERE seq = ANY(%s) AND status <> 'ready' RETURNING seq, mailbox",
         [list(seqs)],
-    ).fetchall()
-    return {row[0] for row in rows}
+    )
+    return dict(rows.fetchall())

@@ -38,7 +38,7 @@ class Reader:
         self._vault = vault
         self._offered_days = tuple(offered_days)
 
-    def letter(self, envelope: Envelope, *, sender: str) -> Letter:
+    def letter(self, envelope: Envelope, *, sender: str, headers: bytes | None = None) -> Letter:
         """The letter for the inbox. Raises Unreadable with the field's path within the whole body."""
         decoder = DECODERS.get(envelope.type)
         if decoder is None:
@@ -60,6 +60,7 @@ class Reader:
             occurred_at=envelope.occurred_at,
             data=data,
             sealed=sealed,
+            headers=headers,
         )
 
     def _kept(self, subject: Subject | AboutCreator, everything: Any, raw: bytes) -> tuple[bytes, bytes | None]:

@@ -95,6 +95,11 @@ class Suggestion(msgspec.Struct, frozen=True):
     reason: str | None = None
 
 
+class Need(msgspec.Struct, frozen=True):
+    needed_until: Instant | None
+    reason: str | None = None
+
+
 class Snooze(msgspec.Struct, frozen=True):
     until: Instant
 
@@ -227,6 +232,10 @@ KEPT = {
         lambda data, at: events.RenewalSuggested(at=at, around=data.at.astimezone(UTC), reason=data.reason),
     ),
     "look.wanted": _kept(Nothing, lambda _data, at: events.LookWanted(at=at)),
+    "need.stated": _kept(
+        Need,
+        lambda data, at: events.NeedStated(at=at, needed_until=_utc(data.needed_until), reason=data.reason),
+    ),
     "request.lapsed": _kept(Nothing, lambda _data, at: events.RequestLapsed(at=at)),
     "renewal.due": _kept(
         RenewalDue,

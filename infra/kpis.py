@@ -47,9 +47,9 @@ def save(connection: psycopg.Connection[Any], advertiser_id: str, days: Sequence
 
 
 OF = """
-SELECT key, day, nullif(currency, %(no_currency)s), spend, impressions, clicks, conversions
+SELECT key, day, nullif(kpis.currency, %(no_currency)s), spend, impressions, clicks, conversions
 FROM kpis JOIN authorizations ON authorizations.id = authorization_id
-WHERE key = ANY(%(keys)s) AND day >= %(since)s ORDER BY key, day, currency
+WHERE key = ANY(%(keys)s) AND day >= %(since)s ORDER BY key, day, kpis.currency
 """
 
 
@@ -75,9 +75,9 @@ def days_of(connection: psycopg.Connection[Any], keys: Sequence[str], *, now: da
 # The mean over the days that had any spend, as for a single authorization.
 A_DAY = """
 SELECT nullif(currency, %(no_currency)s), round(sum(a_day), 2), count(DISTINCT authorization_id) FROM (
-    SELECT authorization_id, currency, avg(spend) AS a_day FROM kpis
+    SELECT authorization_id, kpis.currency, avg(spend) AS a_day FROM kpis
     JOIN authorizations ON authorizations.id = authorization_id
-    WHERE state = 'active' AND day >= %(since)s AND day < %(today)s AND spend > 0 GROUP BY authorization_id, currency
+    WHERE state = 'active' AND day >= %(since)s AND day < %(today)s AND spend > 0 GROUP BY authorization_id, kpis.currency
 ) AS each GROUP BY currency ORDER BY currency
 """
 

@@ -9,7 +9,7 @@ import psycopg
 from psycopg.rows import class_row
 
 # Every job that has a ledger, in the order in which people read them.
-JOBS = ("expire", "lapse", "remind", "look", "climb", "rescue", "vows", "prune")
+JOBS = ("expire", "lapse", "remind", "look", "climb", "rescue", "summarize", "vows", "prune")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ERROR_CHARACTERS = 2000
 

@@ -37,7 +37,7 @@ def letter(key: str, event: LifecycleEvent, *, event_id: str, request_id: str | 
         type=type_,
         key=key,
         occurred_at=event.at,
-        data=msgspec.json.encode(_subject(key) | data),
+        data=msgspec.json.encode(subject_of(key) | data),
     )
 
 
@@ -65,7 +65,8 @@ def _told(event: LifecycleEvent) -> tuple[str, dict[str, Any]]:
             raise TypeError(f"TikTok does not say {type(event).__name__}")
 
 
-def _subject(key: str) -> dict[str, Any]:
+def subject_of(key: str) -> dict[str, Any]:
+    """What an authorization's letter says of whom it concerns, from its key."""
     advertiser_id, _, subject = key.partition("/")
     about = {"account": {"handle": subject[1:]}} if subject.startswith("@") else {"post": {"item_id": subject}}
     return {"advertiser_id": advertiser_id, **about}

@@ -99,10 +99,15 @@ def note_opened(connection: psycopg.Connection[Any], link_id: int, *, now: datet
     connection.execute("UPDATE links SET opened_at = %s WHERE id = %s AND opened_at IS NULL", [now, link_id])
 
 
-def revoke(connection: psycopg.Connection[Any], *, creator_id: int, now: datetime) -> int:
-    """Takes back every link of the creator that still works; how many there were."""
-    query = "UPDATE links SET revoked_at = %s WHERE creator_id = %s AND revoked_at IS NULL AND expires_at > %s"
-    return connection.execute(query, [now, creator_id, now]).rowcount
+REVOKE = """
+UPDATE links SET revoked_at = %(now)s WHERE creator_id = %(creator_id)s AND revoked_at IS NULL AND expires_at > %(now)s
+    AND (%(only)s::int8 IS NULL OR id = %(only)s)
+"""
+
+
+def revoke(connection: psycopg.Connection[Any], *, creator_id: int, now: datetime, only: int | None = None) -> int:
+    """Takes back every link of the creator that still works, or the one numbered `only`; how many there were."""
+    return connection.execute(REVOKE, {"creator_id": creator_id, "now": now, "only": only}).rowcount
 
 
 def prune(connection: psycopg.Connection[Any], *, before: datetime) -> int:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from domain.authorization import State
 from domain.escalation import Step
+from domain.watching import Kind
 from infra.clock import Clock
 from infra.ledger import JOBS
 from infra.tables import Handling, Payment, quoted
@@ -128,6 +129,11 @@ LAST_SWEEP = (
     f"SELECT job, number FROM unnest(ARRAY[{quoted(JOBS)}]) AS jobs (name) CROSS JOIN LATERAL"
     " (SELECT job, {wanted} AS number FROM sweeps WHERE job = name AND {which} ORDER BY slot DESC LIMIT 1) AS last"
 )
+# As the worker summed it up (infra.reports.summaries): by currency, four amounts, of which the last two are at risk.
+MONEY = (
+    "SELECT coalesce(nullif(currency, ''), 'unknown'), (amounts ->> {place})::float8"
+    " FROM summaries, jsonb_each(body -> 'money') AS sums (currency, amounts) WHERE name = 'portfolio'"
+)
 # name, help, label, query (label's value, number), label values that are shown even at 0
 GAUGES: tuple[tuple[str, str, str | None, str, tuple[str, ...]], ...] = (
     (
@@ -210,6 +216,47 @@ GAUGES: tuple[tuple[str, str, str | None, str, tuple[str, ...]], ...] = (
             " FROM unnest(ARRAY[7, 30]) AS t (span)"
         ),
         (),
+    ),
+    (
+        "everspark_money_at_risk",
+        "What would not be delivered because of what is in force and lapses.",
+        "currency",
+        MONEY.format(place=2),
+        (),
+    ),
+    (
+        "everspark_money_at_risk_week",
+        "The same for what lapses within 7 days.",
+        "currency",
+        MONEY.format(place=3),
+        (),
+    ),
+    (
+        "everspark_sums_age_seconds",
+        "Age of the sums that the worker makes.",
+        None,
+        "SELECT NULL, extract(epoch FROM :now - at) FROM summaries WHERE name = 'portfolio'",
+        (),
+    ),
+    (
+        "everspark_advertisers",
+        "Connected advertisers, by whether TikTok shows all of them.",
+        "standing",
+        (
+            "SELECT CASE WHEN trouble IS NULL THEN 'well' ELSE 'failing' END AS standing, count(*) FROM advertisers"
+            " WHERE token IS NOT NULL GROUP BY standing"
+        ),
+        ("well", "failing"),
+    ),
+    (
+        "everspark_alerts_open",
+        "Alerts about the service that are open.",
+        "kind",
+        (
+            "SELECT split_part(name, ':', 1) AS kind, count(*) FROM alerts"
+            " WHERE opened_at IS NOT NULL AND resolved_at IS NULL GROUP BY kind"
+        ),
+        tuple(Kind),
     ),
     (
         "everspark_sweep_age_seconds",

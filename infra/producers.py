@@ -1,4 +1,4 @@
-"""The registered senders of webhooks: added, listed, rotated with an overlap, disabled; looked up without a query."""
+"""The registered senders of webhooks: added, listed, rotated with an overlap, disabled and enabled; looked up without a query."""
 
 from __future__ import annotations
 
@@ -84,6 +84,14 @@ def disable(session: Session, *, name: str, now: datetime) -> None:
     session.flush()
 
 
+def enable(session: Session, *, name: str) -> None:
+    """Takes its deliveries again, by the secrets that it had."""
+    producer = _found(session, name)
+    producer.disabled_at = None
+    session.add(producer)
+    session.flush()
+
+
 def path_of(name: str, scheme: str, secret: str) -> str:
     """Where the producer posts to; for `path` this is the secret."""
     return f"/webhooks/{name}.{secret}" if scheme == "path" else f"/webhooks/{name}"
@@ -158,7 +166,9 @@ def _check_name(name: str) -> None:
 def _checked_secret(scheme: str, secret: str | None) -> str:
     if secret is None:
         if scheme == "tiktok-developer":
-            raise ProducerError("TikTok signs with your app's client secret: give it with --secret-stdin.")
+            raise ProducerError(
+                "TikTok signs with your app's client secret: give it, by --secret-stdin on the command line."
+            )
         return new_secret(scheme)
     try:
         key = _key(scheme, secret)

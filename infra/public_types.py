@@ -119,6 +119,13 @@ class RenewalSuggested(Subject, frozen=True, kw_only=True):
     reason: Annotated[str, Meta(max_length=500, pattern=NO_CONTROL)] | None = None
 
 
+class NeedStated(Subject, frozen=True, kw_only=True):
+    """`needed_until` must be there; null says that nothing but its ads needs it."""
+
+    needed_until: Instant | None
+    reason: Annotated[str, Meta(max_length=500, pattern=NO_CONTROL)] | None = None
+
+
 class NamedCreator(msgspec.Struct, frozen=True):
     handle: Handle
 
@@ -154,6 +161,7 @@ PUBLIC_TYPES: dict[str, type[Subject | AboutCreator]] = {
     "post.changed": PostChanged,
     "renewal.suggested": RenewalSuggested,
     "look.wanted": Subject,
+    "need.stated": NeedStated,
     "creator.snoozed": CreatorSnoozed,
     "creator.opted_out": AboutCreator,
     "creator.opted_in": AboutCreator,

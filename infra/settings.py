@@ -22,6 +22,7 @@ import structlog
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from domain.watching import limits_of
 from infra.channel_urls import Channels
 from infra.mail import SmtpServer
 
@@ -49,6 +50,20 @@ class Settings(BaseSettings):
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     public_url: str = Field(
         "", description="Address under which others reach this service; empty means `http://HOST:PORT`."
+    )
+    behind_tls: bool = Field(
+        default=False,
+        description="Whether something that ends TLS stands before this service; without it, it listens on loopback only.",
+    )
+    oidc_issuer: str = Field(
+        "",
+        description="OpenID Connect issuer whose people may sign in, for example `https://login.example.com` "
+        "(docs/access.md); empty: passwords only.",
+    )
+    oidc_client_id: str = Field("", description="What that issuer knows this service by.")
+    oidc_client_secret: SecretStr = Field(SecretStr(""), description="Secret of that client.")
+    oidc_default_role: Literal["", "viewer", "operator", "admin"] = Field(
+        "", description="Role of people of the issuer who were not invited; empty: they are refused."
     )
     database_url: str = Field(
         "", repr=False, description="`postgresql://user:password@host/name`; empty starts the embedded PostgreSQL."
@@ -82,6 +97,14 @@ class Settings(BaseSettings):
     alert_span_hours: float = Field(
         8, ge=1, description="Hours within which an alert of the same topic is not sent again because more has joined."
     )
+    alert_inbox_minutes: float = Field(
+        10, ge=1, description="Minutes after which operators are alerted of an event that nobody has tried to apply."
+    )
+    alert_money_at_risk: str = Field(
+        "",
+        description="Money at risk within 7 days, by currency, beyond which operators are alerted, for example "
+        "`USD=5000,EUR=4000`; empty: of none.",
+    )
     creator_channel_url: SecretStr = Field(
         SecretStr(""),
         description="A second way to creators: an Apprise address with `{phone}` in it, for example "
@@ -90,6 +113,7 @@ class Settings(BaseSettings):
     climb_seconds: float = Field(
         300, ge=10, description="Seconds between looks for what nobody answered (escalations)."
     )
+    summary_seconds: float = Field(60, ge=1, description="Seconds between the sums that the operators' pages show.")
     log_format: Literal["auto", "json", "console"] = Field(
         "auto", description="`json`, `console`, or `auto`: console on a terminal, otherwise JSON."
     )
@@ -148,11 +172,21 @@ class Settings(BaseSettings):
     prune_after_days: int = Field(
         90, ge=1, description="Days after which handled events and settled effects are removed."
     )
+    audit_kept_days: int = Field(
+        730,
+        ge=30,
+        description="Days after which lines of the audit log are removed: who did what, and refused sign-ins.",
+    )
+    metrics_token: SecretStr = Field(
+        SecretStr(""),
+        description="What `/metrics` asks for as `Authorization: Bearer …`; empty: it tells whoever reaches it, sums of money too.",
+    )
     lease_seconds: float = Field(30, ge=1, description="Seconds after which a silent leader is replaced.")
     max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest webhook body, after decompression.")
     max_batch_events: int = Field(1000, ge=1, description="Most events in one delivery.")
     webhook_tolerance_seconds: int = Field(300, ge=1, description="Largest age of a signature.")
     rate_per_second: float = Field(0, ge=0, description="Deliveries a second for each producer; 0 means no limit.")
+    api_per_minute: int = Field(600, ge=0, description="Requests a minute of each API token; 0 means no limit.")
     allow_private_destinations: bool = Field(
         default=False,
         description="Whether webhooks may go out to private and loopback addresses (http to loopback too): for trials only.",
@@ -161,6 +195,11 @@ class Settings(BaseSettings):
         LEAST_THREADS,
         le=64,
         description="Threads of one worker process; slow mail servers, endpoints, channels and TikTok may hold five of them.",
+    )
+    otlp_endpoint: str = Field(
+        "",
+        description="Collector that traces are sent to (OTLP over HTTP), for example `http://127.0.0.1:4318`; empty: "
+        "`OTEL_EXPORTER_OTLP_ENDPOINT`, and without that nothing is traced (docs/operations.md).",
     )
     metrics_port: int = Field(
         0,
@@ -193,15 +232,21 @@ class Settings(BaseSettings):
         Channels.parse(**{name: value.get_secret_value()})
         return value
 
-    @field_validator("public_url", "tiktok_url")
+    @field_validator("alert_money_at_risk")
+    @classmethod
+    def _has_limits(cls, value: str) -> str:
+        limits_of(value)
+        return value
+
+    @field_validator("public_url", "tiktok_url", "oidc_issuer", "otlp_endpoint")
     @classmethod
     def _is_web_address(cls, value: str) -> str:
         return _with_scheme(value, "https", "http").rstrip("/")
 
-    @field_validator("tiktok_url")
+    @field_validator("tiktok_url", "oidc_issuer")
     @classmethod
     def _is_safe(cls, value: str) -> str:
-        if value.startswith("http://") and not _is_loopback(urlsplit(value).hostname or ""):
+        if value.startswith("http://") and not is_loopback(urlsplit(value).hostname or ""):
             raise ValueError(
                 "tokens would travel in the clear: it must begin with https://, but for a host on this machine"
             )
@@ -281,6 +326,18 @@ class Settings(BaseSettings):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _has_a_whole_issuer(self) -> Self:
+        parts = {
+            "OIDC_ISSUER": self.oidc_issuer,
+            "OIDC_CLIENT_ID": self.oidc_client_id,
+            "OIDC_CLIENT_SECRET": self.oidc_client_secret.get_secret_value(),
+        }
+        missing = [name for name, value in parts.items() if not value]
+        if missing and len(missing) < len(parts):
+            raise ValueError(f"{PREFIX}{missing[0]} is not set: signing in by OpenID Connect needs {', '.join(parts)}")
+        return self
+
     @property
     def offered_days(self) -> tuple[int, ...]:
         """The periods, in days, that a creator can be asked for."""
@@ -340,6 +397,22 @@ def need_for_processes_apart(settings: Settings) -> None:
             )
 
 
+def need_tls_beyond_loopback(settings: Settings) -> None:
+    """Passwords and codes never cross a network in the clear. Raises BadSettings."""
+    if not settings.behind_tls and not is_loopback(settings.host):
+        raise BadSettings(
+            f"{settings.host} can be reached from elsewhere, where passwords would travel in the clear: listen on 127.0.0.1, "
+            f"or put something before it that ends TLS and say so with {PREFIX}BEHIND_TLS=true."
+        )
+
+
+def warn_of_plain_cookies(settings: Settings) -> None:
+    """What people's browsers know as http is given cookies that may travel in the clear, whatever ends TLS before it."""
+    address = urlsplit(settings.public_url)
+    if settings.behind_tls and address.scheme == "http" and not is_loopback(address.hostname or ""):
+        log.warning("cookies_not_secure", remedy=f"set {PREFIX}PUBLIC_URL to the https address that people open")
+
+
 def _sentence(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
     if not first["loc"]:
@@ -355,7 +428,7 @@ def _with_scheme(value: str, *schemes: str) -> str:
     return value
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     """Whether what is sent there stays on this machine."""
     if host == "localhost":
         return True

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Date,
@@ -29,7 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
-from domain.authorization import RUNNING_STATES, Action, State
+from domain.authorization import ENDED_STATES, RUNNING_STATES, Action, State
 from domain.events import Condition, Route
 from domain.lifecycle import Outcome
 from domain.renewal import Urgency
@@ -113,6 +114,17 @@ class Producer(SQLModel, table=True):
     last_seen_at: datetime | None = Field(default=None, sa_column=instant())
 
 
+class DeliveryCount(SQLModel, table=True):
+    """How many deliveries of a producer had one outcome within one hour: `accepted`, or why they were refused."""
+
+    __tablename__: ClassVar[Any] = "deliveries"
+
+    producer: str = Field(sa_column=Column(Text, primary_key=True))
+    hour: datetime = Field(sa_column=Column(DateTime(timezone=True), primary_key=True))
+    outcome: str = Field(sa_column=Column(Text, primary_key=True))
+    count: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+
 class Inbox(SQLModel, table=True):
     """Every event ever accepted, once by (sender, event_id), with what became of it."""
 
@@ -121,6 +133,8 @@ class Inbox(SQLModel, table=True):
         UniqueConstraint("sender", "event_id", name="inbox_sender_event_id"),
         one_of("outcome", INBOX_OUTCOMES, "inbox_outcome"),
         Index("inbox_handled", "handled_at", postgresql_using="brin"),
+        # Empty while nobody traces; of columns that the worker never writes.
+        Index("inbox_traced", "key", postgresql_where=text("traceparent IS NOT NULL")),
         # No index covers what the worker writes but this summarizing one, so its UPDATE stays on the page (HOT).
         {"postgresql_with": {"fillfactor": "80"}},
     )
@@ -138,6 +152,8 @@ class Inbox(SQLModel, table=True):
     outcome: str | None = Field(default=None, sa_column=words())
     reason: str | None = Field(default=None, sa_column=words())
     handled_at: datetime | None = Field(default=None, sa_column=instant())
+    traceparent: str | None = Field(default=None, sa_column=words())
+    headers: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB))
 
 
 class Pending(SQLModel, table=True):
@@ -164,7 +180,11 @@ class CreatorRow(SQLModel, table=True):
     """Who grants; contact facts as the producers gave them last."""
 
     __tablename__: ClassVar[Any] = "creators"
-    __table_args__ = (Index("creators_away", "away_from", postgresql_where=text("away_from IS NOT NULL")),)
+    __table_args__ = (
+        Index("creators_away", "away_from", postgresql_where=text("away_from IS NOT NULL")),
+        # By the first letters of a handle, whatever the database's collation is.
+        Index("creators_handle_prefix", "handle", postgresql_ops={"handle": "text_pattern_ops"}),
+    )
 
     id: int | None = Field(default=None, sa_column=serial())
     handle: str = Field(sa_column=words(required=True, unique=True))
@@ -182,10 +202,15 @@ class CreatorRow(SQLModel, table=True):
 
 
 RUNNING = f"state IN ({quoted(RUNNING_STATES)})"
+AT_RISK = f"{RUNNING} AND at_risk > 0"
 
 
 class AuthorizationRow(SQLModel, table=True):
-    """One advertiser's permission to use one post (or one creator's account), through all its renewals."""
+    """One advertiser's permission to use one post (or one creator's account), through all its renewals.
+
+    `measured` is what its ads were measured to spend a day, by currency; `spend_a_day` and `at_risk` are kept for the eyes of
+    operators, in its main `currency`: what decides is worked out anew from `domain.worth`.
+    """
 
     __tablename__: ClassVar[Any] = "authorizations"
     __table_args__ = (
@@ -211,6 +236,46 @@ class AuthorizationRow(SQLModel, table=True):
         ),
         Index("authorizations_remind", "next_action_at", "id", postgresql_where=text("next_action = 'ask'")),
         Index("authorizations_lapse", "next_action_at", "id", postgresql_where=text("next_action = 'lapse'")),
+        # What operators filter and sort by.
+        Index("authorizations_state", "state", "id"),
+        Index("authorizations_at_risk", "at_risk", "id", postgresql_where=text(AT_RISK)),
+        # Hardly any have these: whoever asks for money at risk among them would walk the index above to its end.
+        Index(
+            "authorizations_at_risk_oddly",
+            "at_risk",
+            "id",
+            postgresql_where=text(f"{AT_RISK} AND (route <> 'code' OR state <> 'active')"),
+        ),
+        Index("authorizations_currency", "currency", "id", postgresql_where=text("currency IS NOT NULL")),
+        # With what is asked of most rows beside it, so that a long walk stays in the index.
+        Index("authorizations_changed", "state_since", "id", postgresql_include=["state", "expires_at"]),
+        Index(
+            "authorizations_ended",
+            "expires_at",
+            "id",
+            postgresql_where=text(f"state IN ({quoted(ENDED_STATES)}) AND expires_at IS NOT NULL"),
+        ),
+        # Few have these: what lists are sorted by stands beside, or a walk by the end would look at nearly all others.
+        Index("authorizations_route", "route", "expires_at", "id", postgresql_where=text("route <> 'code'")),
+        Index("authorizations_route_changed", "route", "state_since", "id", postgresql_where=text("route <> 'code'")),
+        Index(
+            "authorizations_condition", "condition", "expires_at", "id", postgresql_where=text("condition <> 'public'")
+        ),
+        Index(
+            "authorizations_account",
+            "account_handle",
+            postgresql_where=text("account_handle IS NOT NULL"),
+            postgresql_ops={"account_handle": "text_pattern_ops"},
+        ),
+        # By the first letters too, whatever the database's collation is.
+        Index(
+            "authorizations_reference",
+            "reference",
+            "id",
+            postgresql_where=text("reference IS NOT NULL"),
+            postgresql_ops={"reference": "text_pattern_ops"},
+        ),
+        Index("authorizations_item", "item_id", postgresql_where=text("item_id IS NOT NULL")),
         {"postgresql_with": {"fillfactor": "70"}},
     )
 
@@ -228,6 +293,7 @@ class AuthorizationRow(SQLModel, table=True):
     condition_at: datetime | None = Field(default=None, sa_column=instant())
     days: int | None = Field(default=None, sa_column=Column(Integer))
     needed_until: datetime | None = Field(default=None, sa_column=instant())
+    need_stated_at: datetime | None = Field(default=None, sa_column=instant())
     contract_ends_at: datetime | None = Field(default=None, sa_column=instant())
     reference: str | None = Field(default=None, sa_column=words())
     creator_id: int | None = Field(default=None, sa_column=Column(BigInteger, ForeignKey("creators.id")))
@@ -249,6 +315,10 @@ class AuthorizationRow(SQLModel, table=True):
     withheld_at: datetime | None = Field(default=None, sa_column=instant())
     withheld_why: str | None = Field(default=None, sa_column=words())
     why: str = Field(sa_column=words(required=True))
+    measured: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB))
+    spend_a_day: Decimal | None = Field(default=None, sa_column=Column(Numeric(18, 4)))
+    at_risk: Decimal | None = Field(default=None, sa_column=Column(Numeric(18, 4)))
+    currency: str | None = Field(default=None, sa_column=words())
     version: int = Field(default=1, sa_column=Column(Integer, nullable=False, server_default="1"))
     created_at: datetime = Field(sa_column=instant(required=True))
     updated_at: datetime = Field(sa_column=instant(required=True))
@@ -277,6 +347,7 @@ class CodeRow(SQLModel, table=True):
     """A Spark code at rest: sealed, looked up by fingerprint, shown by its last characters."""
 
     __tablename__: ClassVar[Any] = "codes"
+    __table_args__ = (Index("codes_last", "last"),)
 
     fingerprint: str = Field(sa_column=Column(Text, primary_key=True))
     key: str = Field(sa_column=words(required=True))
@@ -421,6 +492,8 @@ class Outbox(SQLModel, table=True):
         # Uncertain ones too: those of TikTok are settled by reading, when they are due.
         Index("outbox_due", "kind", "due_at", "id", postgresql_where=text("status IN ('owed', 'paying', 'uncertain')")),
         Index("outbox_of", "authorization_id", "id"),
+        # What a person has to look at, newest last; few, however much was ever sent.
+        Index("outbox_troubled", "settled_at", "id", postgresql_where=text("status IN ('failed', 'uncertain')")),
         # At most one message to a creator is being gathered: what falls due meanwhile joins it.
         Index(
             "outbox_gathering",
@@ -525,6 +598,20 @@ class Lease(SQLModel, table=True):
     holder: str = Field(sa_column=words(required=True))
     fence: int = Field(sa_column=Column(BigInteger, nullable=False))
     expires_at: datetime = Field(sa_column=instant(required=True))
+
+
+class AlertRow(SQLModel, table=True):
+    """A condition of the service that people are told of (domain.watching): whether it holds, and since when it is open."""
+
+    __tablename__: ClassVar[Any] = "alerts"
+
+    name: str = Field(sa_column=Column(Text, primary_key=True))
+    sentence: str = Field(sa_column=words(required=True))
+    holds: bool = Field(sa_column=Column(Boolean, nullable=False))
+    since: datetime = Field(sa_column=instant(required=True))
+    seen_at: datetime = Field(sa_column=instant(required=True))
+    opened_at: datetime | None = Field(default=None, sa_column=instant())
+    resolved_at: datetime | None = Field(default=None, sa_column=instant())
 
 
 class Sweep(SQLModel, table=True):

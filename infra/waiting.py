@@ -40,12 +40,16 @@ TIMEOUT, BREAK = (
 )
 # A row that is owed anew keeps the time of its first; its payload says when it was asked for last.
 SINCE = "coalesce((payload ->> 'asked_at')::timestamptz, (payload ->> 'submitted_at')::timestamptz, created_at)"
-# What became of asks stands beside them; what else failed is told until the authorization moves on.
+# What became of asks stands beside them; what else failed is told until the authorization moves on. What was owed before the
+# authorization was known names it by its key alone: looked for among the open ones, which an index holds.
 OWED_TO = f"""
 SELECT kind, status, {SINCE} AS since, due_at AS due, last_error AS reason, payload ->> 'link' AS link
 FROM outbox
-WHERE (authorization_id = %(id)s OR (authorization_id IS NULL AND key = %(key)s)
-       OR id IN (SELECT outbox_id FROM asks WHERE authorization_id = %(id)s))
+WHERE id IN (
+        SELECT id FROM outbox WHERE authorization_id = %(id)s
+        UNION SELECT outbox_id FROM asks WHERE authorization_id = %(id)s
+        UNION SELECT id FROM outbox
+        WHERE authorization_id IS NULL AND key = %(key)s AND status IN ('owed', 'paying', 'uncertain'))
   AND (status IN ('owed', 'paying') OR (kind <> 'ask.mail' AND (status = 'uncertain' OR (status = 'failed'
        AND settled_at >= (SELECT state_since FROM authorizations WHERE authorizations.id = %(id)s)))))
 ORDER BY id

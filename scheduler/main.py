@@ -23,7 +23,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 from sqlalchemy import Engine
 
-from infra import ledger, logs, signals
+from infra import ledger, logs, signals, tracing
 from infra.broker import make_broker, make_nudges
 from infra.clock import Clock, SystemClock
 from infra.database import OUTAGES, make_engine
@@ -139,6 +139,7 @@ def run(settings: Settings) -> None:
     """The process `everspark scheduler`: works until SIGTERM or SIGINT; a second one ends it at once."""
     need_for_processes_apart(settings)
     logs.configure(log_format=settings.log_format, level=settings.log_level)
+    tracing.configure(settings.otlp_endpoint)
     engine = make_engine(settings.database_url)
     nudges = make_nudges(make_broker(settings.redis_url))
     scheduler = make(settings=settings, engine=engine, clock=SystemClock(), nudges=nudges)

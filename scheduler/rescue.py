@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import psycopg
 
-from infra import hooks
+from infra import bulks, hooks, sheets
 from infra.inbox import MAILBOXES
 from infra.outbox import EFFECTS, PAYABLE
 from scheduler.leadership import Turn, as_leader
@@ -36,12 +36,14 @@ SELECT EXISTS (
 
 
 def rescue(turn: Turn) -> int:
-    """How many mailboxes, the messages, the calls and the webhooks had to be nudged. Younger mail is left to its own nudge."""
+    """How many had to be nudged: mailboxes, and each other kind of work as one. Younger mail is left to its own nudge."""
     with as_leader(turn) as connection:
         neglected = neglected_mailboxes(connection, turn)
         has_messages = has_unpaid(connection, turn, PAYABLE, "owed")
         has_calls = has_unpaid(connection, turn, EFFECTS, "owed", "uncertain")
         has_hooks = hooks.is_any_due(connection, now=turn.now)
+        has_bulks = bulks.is_any_neglected(connection, now=turn.now)
+        has_imports = sheets.is_any_neglected(connection, now=turn.now)
     if neglected:
         turn.nudges.mailboxes(neglected)
     if has_messages:
@@ -50,7 +52,11 @@ def rescue(turn: Turn) -> int:
         turn.nudges.calls()
     if has_hooks:
         turn.nudges.hooks()
-    return len(neglected) + has_messages + has_calls + has_hooks
+    if has_bulks:
+        turn.nudges.bulks()
+    if has_imports:
+        turn.nudges.imports()
+    return len(neglected) + has_messages + has_calls + has_hooks + has_bulks + has_imports
 
 
 def neglected_mailboxes(connection: psycopg.Connection, turn: Turn) -> set[int]:

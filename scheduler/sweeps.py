@@ -62,6 +62,12 @@ def call_for_climbing(turn: Turn) -> int:
     return 0
 
 
+def call_for_summaries(turn: Turn) -> int:
+    """The worker sums up what the room shows."""
+    turn.nudges.summaries()
+    return 0
+
+
 def call_for_asks(turn: Turn) -> int:
     """The asks that are due, and those that come forward."""
     return announce(turn, REMIND) + announce_before_holidays(turn)
@@ -74,6 +80,9 @@ JOBS: dict[str, Job] = {
     "remind": Job(run=counted(call_for_asks), every=each_sweep),
     "look": Job(run=counted(call_for_looks), every=each_sweep),
     "rescue": Job(run=counted(rescue), every=each_sweep),
+    "summarize": Job(
+        run=counted(call_for_summaries), every=lambda settings: timedelta(seconds=settings.summary_seconds)
+    ),
     "vows": Job(run=keep_vows, every=lambda settings: timedelta(seconds=settings.vows_seconds)),
     "prune": Job(run=counted(prune.prune), every=lambda _settings: prune.EVERY),
 }

@@ -15,10 +15,10 @@ import structlog
 
 from domain.authorization import RUNNING_STATES
 from infra.ledger import EPOCH
+from infra.watched import VOWS_SLICE
 from scheduler.leadership import Turn, as_leader
 
 MOST_NAMED = 5
-SLICE = 10_000
 TOUCHED = 5_000
 RECENT = 20_000
 # Sweep, queue and worker need seconds; later than this, something stands still. It is counted from the latest of the due
@@ -32,7 +32,7 @@ ads.started_at IS NOT NULL AND (ads.stopped_at IS NULL OR ads.stopped_at < ads.s
 AND (ads.lost_at IS NULL OR ads.lost_at < ads.started_at)
 """
 LOOKED_AT = f"""
-(SELECT id FROM authorizations WHERE id > %(slice)s AND id <= %(slice)s + {SLICE}
+(SELECT id FROM authorizations WHERE id > %(slice)s AND id <= %(slice)s + {VOWS_SLICE}
  UNION (SELECT authorization_id FROM history ORDER BY id DESC LIMIT {TOUCHED})) AS looked_at
 JOIN authorizations AS a USING (id)
 """
@@ -200,5 +200,5 @@ def check(turn: Turn) -> list[Broken]:
 def slice_of(connection: psycopg.Connection, now: datetime, interval: timedelta) -> int:
     """Where this sweep's slice of the authorizations begins; it follows from the time, so that nothing need be kept."""
     row = connection.execute("SELECT coalesce(max(id), 0) FROM authorizations").fetchone()
-    slices = 1 + (row[0] if row else 0) // SLICE
-    return SLICE * (((now - EPOCH) // interval) % slices)
+    slices = 1 + (row[0] if row else 0) // VOWS_SLICE
+    return VOWS_SLICE * (((now - EPOCH) // interval) % slices)

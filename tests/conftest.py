@@ -15,7 +15,7 @@ import pytest
 import structlog
 from sqlalchemy import Engine, text
 
-from infra import embedded
+from infra import bulk_tables, embedded, people_tables  # noqa: F401 - they declare tables
 from infra.clock import HandClock
 from infra.database import hot, make_engine, migrate
 from infra.logs import LIBRARIES

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import count
@@ -70,12 +70,18 @@ class Service:
             self.secret = producers.add(session, vault, name="crm", scheme="standard", now=clock.now())
 
     def hears(
-        self, type_: str, *, at: datetime | None = None, event_id: str | None = None, **data: Any
+        self,
+        type_: str,
+        *,
+        at: datetime | None = None,
+        event_id: str | None = None,
+        also: Mapping[str, Any] | None = None,
+        **data: Any,
     ) -> httpx2.Response:
-        """A producer's event, signed with the public package, delivered over HTTP."""
+        """A producer's event, signed with the public package, delivered over HTTP. `also`: data of a name taken here."""
         at, event_id = at or self.clock.now(), event_id or f"msg_{next(self._numbers)}"
         about = {"advertiser_id": ADVERTISER, "post": {"item_id": POST}}
-        body = json.dumps({"type": type_, "timestamp": at.isoformat(), "data": about | data})
+        body = json.dumps({"type": type_, "timestamp": at.isoformat(), "data": about | data | dict(also or {})})
         signature = Webhook(self.secret).sign(event_id, self.clock.now(), body)
         headers = {
             "content-type": "application/json",

@@ -44,10 +44,17 @@ class Announcing(uvicorn.Server):
         self._loop.call_soon_threadsafe(self._is_over.set)
 
 
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port: int = listening.getsockname()[1]
+        return port
+
+
 @contextmanager
-def serving(app: Any) -> Iterator[httpx.Client]:
-    """A client of the application; lifespan included."""
-    listening = socket.create_server(("127.0.0.1", 0))
+def serving(app: Any, *, port: int = 0) -> Iterator[httpx.Client]:
+    """A client of the application; lifespan included. `port`: one that `free_port` gave, where the address must be known."""
+    listening = socket.create_server(("127.0.0.1", port))
     server = Announcing(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", http="httptools"))
     thread = threading.Thread(target=server.run, args=([listening],), name="served")
     thread.start()
@@ -57,6 +64,7 @@ def serving(app: Any) -> Iterator[httpx.Client]:
         with httpx.Client(base_url=base_url, verify=False, timeout=30) as client:  # loading certificates takes 25 ms
             yield client
     finally:
+        getattr(app, "hang_up", lambda: None)()
         server.ends()
         thread.join(30)
         listening.close()

@@ -39,6 +39,9 @@ class Nudged:
         self.callers = 0
         self.climbers = 0
         self.lookers = 0
+        self.bulkers = 0
+        self.importers = 0
+        self.summers = 0
 
     def mailboxes(self, numbers: Iterable[int]) -> None:
         self.boxes += sorted(numbers)
@@ -52,11 +55,20 @@ class Nudged:
     def hooks(self) -> None:
         self.callers += 1
 
+    def bulks(self) -> None:
+        self.bulkers += 1
+
+    def imports(self) -> None:
+        self.importers += 1
+
     def climbs(self) -> None:
         self.climbers += 1
 
     def looks(self) -> None:
         self.lookers += 1
+
+    def summaries(self) -> None:
+        self.summers += 1
 
 
 class World:

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from infra.clock import Clock
+from infra.reports.pulse import OLDEST
 from infra.settings import Settings
 
 log = structlog.get_logger()
@@ -20,10 +21,6 @@ SWEEPS_LATE = 6
 UNHANDLED_FOR = timedelta(minutes=5)
 
 LAST_SWEEP = "SELECT ended_at FROM sweeps WHERE ended_at IS NOT NULL ORDER BY started_at DESC LIMIT 1"
-# What raised and waits for its next try is being looked after: one poisonous event is no missing worker.
-OLDEST = """
-SELECT received_at FROM inbox WHERE seq = (SELECT min(seq) FROM pending WHERE status = 'ready' AND try_at IS NULL)
-"""
 
 Check = dict[str, Any]
 

@@ -12,10 +12,12 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from infra import envelopes, hints, signatures
+from infra import envelopes, hints, inbox, signatures, tracing
 from infra.clock import Clock
+from infra.deliveries import ACCEPTED, OURS, Tally
 from infra.inbox import Letter
 from infra.incoming import Reader
+from infra.kept_headers import kept_headers
 from infra.metrics import Metrics
 from infra.producers import Known, Registry
 from infra.settings import Settings
@@ -23,6 +25,7 @@ from infra.signatures import Refused
 from infra.unreadable import Unreadable
 from web import problems
 from web.flusher import Flusher, StorageAwayError, UnkeepableError
+from web.headers import FOR_PROGRAMS
 from web.problems import Refusal
 from web.rates import Rates
 from web.reading import ClientLeft, Receive, Scope, Send, body_of, headers_of
@@ -30,6 +33,8 @@ from web.reading import ClientLeft, Receive, Scope, Send, body_of, headers_of
 log = structlog.get_logger()
 
 PREFIX = "/webhooks/"
+# Its route, never the address itself: with `path` it is the secret.
+SPAN = "POST /webhooks/{producer}"
 # A producer added a moment ago must not meet 404; a flood of unknown names must not become a flood of queries.
 ASK_AGAIN_SECONDS = 0.2
 
@@ -44,29 +49,41 @@ class Ingress:
         flusher: Flusher,
         clock: Clock,
         metrics: Metrics,
+        tally: Tally,
     ) -> None:
         self._settings, self._registry, self._reader = settings, registry, reader
-        self._flusher, self._clock, self._metrics = flusher, clock, metrics
+        self._flusher, self._clock, self._metrics, self._tally = flusher, clock, metrics, tally
         self._rates = Rates(settings.rate_per_second)
         self._asked_at = float("-inf")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with tracing.span(SPAN, {}, parent=_traceparent(scope), kind="server") as note:
+            answer = await self._answer(scope, receive)
+            if answer is None:
+                return
+            status, headers, body = answer
+            note({"http.response.status_code": status})
+        await send(
+            {"type": "http.response.start", "status": status, "headers": [*headers, *FOR_PROGRAMS, _length(body)]}
+        )
+        await send({"type": "http.response.body", "body": body})
+
+    async def _answer(self, scope: Scope, receive: Receive) -> tuple[int, problems.Headers, bytes] | None:
+        """None for a client that left."""
         try:
-            status, headers, body = await self._answer(scope, receive)
+            return await self._take(scope, receive)
         except ClientLeft:
-            return
+            return None
         except Refusal as refusal:
-            status, headers, body = refusal.status, refusal.headers, refusal.body()
+            return refusal.status, refusal.headers, refusal.body()
         except Exception as error:
             # The address is not in the line: with `path` it is the secret.
             log.exception("ingress_crashed", error=type(error).__name__)
             crashed = problems.crashed()
             self._metrics.refused(crashed.status)
-            status, headers, body = crashed.status, crashed.headers, crashed.body()
-        await send({"type": "http.response.start", "status": status, "headers": [*headers, _length(body)]})
-        await send({"type": "http.response.body", "body": body})
+            return crashed.status, crashed.headers, crashed.body()
 
-    async def _answer(self, scope: Scope, receive: Receive) -> tuple[int, problems.Headers, bytes]:
+    async def _take(self, scope: Scope, receive: Receive) -> tuple[int, problems.Headers, bytes]:
         if scope["method"] != "POST":
             raise Refusal(405, "wrong_method", "Webhooks are posted.", "Send POST.", headers=[(b"allow", b"POST")])
         now = self._clock.now()
@@ -96,22 +113,27 @@ class Ingress:
         if seconds := self._rates.wait(producer.name, now):
             raise self._note(_too_many(seconds), producer.name, "rate")
         body = envelopes.unpacked(packed, headers, limit=limit)
-        letters, status = self._letters(producer, body, kind, headers, now)
-        receipts = await self._flusher.post(letters)
+        kept = kept_headers(headers, token=token)
+        letters, status = self._letters(producer, body, kind, headers, kept, now)
+        if tracing.is_on():
+            letters = inbox.traced(letters)
+        with tracing.child("commit", {"producer": producer.name, "events": len(letters)}):
+            receipts = await self._flusher.post(letters)
+        self._tally.count(producer.name, ACCEPTED)
         return status, problems.JSON_HEADERS, problems.accepted(receipts, is_batch=envelopes.is_batch(kind))
 
     def _letters(
-        self, producer: Known, body: bytes, kind: str, headers: Mapping[str, str], now: datetime
+        self, producer: Known, body: bytes, kind: str, headers: Mapping[str, str], kept: bytes, now: datetime
     ) -> tuple[list[Letter], int]:
         sender = f"producer:{producer.name}"
         # TikTok repeats for days whatever is not answered 200, so that its own webhooks are not answered 202.
         if producer.scheme == "tiktok-developer":
-            return [hints.developer_hint(body, sender=sender)], 200
+            return [hints.developer_hint(body, sender=sender, headers=kept)], 200
         if producer.scheme == "path" and kind == envelopes.JSON and hints.is_subscription(body):
-            return [hints.subscription_hint(body, sender=sender)], 200
+            return [hints.subscription_hint(body, sender=sender, headers=kept)], 200
         latest = now + timedelta(seconds=self._settings.webhook_tolerance_seconds)
         found = envelopes.read(body, kind, headers, now=now, latest=latest, most=self._settings.max_batch_events)
-        return [self._reader.letter(envelope, sender=sender) for envelope in found], 202
+        return [self._reader.letter(envelope, sender=sender, headers=kept) for envelope in found], 202
 
     async def _producer(self, slug: str) -> tuple[Known, str]:
         known, token = self._registry.find(slug)
@@ -170,6 +192,8 @@ class Ingress:
             "webhook_refused", producer=producer, status=refusal.status, reason=reason, field=refusal.field or None
         )
         self._metrics.refused(refusal.status)
+        if producer is not None and reason != OURS:
+            self._tally.count(producer, reason)
         return refusal
 
 
@@ -181,6 +205,11 @@ def _too_many(seconds: int) -> Refusal:
 def _unkeepable() -> Refusal:
     detail = "The database cannot keep this delivery."
     return Refusal(422, "invalid", detail, "Send plain JSON values; see docs/events.md.", field="$")
+
+
+def _traceparent(scope: Scope) -> str | None:
+    """Of the request, where it is part of somebody's trace. Read only while tracing is on."""
+    return headers_of(scope).get("traceparent") if tracing.is_on() else None
 
 
 def _length(body: bytes) -> tuple[bytes, bytes]:

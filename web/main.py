@@ -3,61 +3,54 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from hmac import compare_digest
 
-import psycopg
 import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from infra import logs, schemas, signals
+from infra import deliveries, logs, schemas, signals, tracing
 from infra.broker import make_broker, make_nudges, redis_client
 from infra.clock import Clock, SystemClock
-from infra.database import make_engine
+from infra.database import OUTAGES, hot, make_engine
+from infra.deliveries import Counted, Tally
 from infra.incoming import Reader
 from infra.metrics import Metrics
+from infra.passwords import Passwords
 from infra.producers import Registry
 from infra.public_types import PUBLIC_TYPES
-from infra.settings import Settings
+from infra.settings import Settings, need_tls_beyond_loopback
 from infra.vault import Vault, load_key
 from web import openapi
+from web.api.calls import PREFIX as PROGRAMS
+from web.api.site import Api
 from web.creator.requests import PREFIX as CREATORS
 from web.creator.site import Site
-from web.flusher import Flusher, Nudging
-from web.forecast import Foresight
+from web.flusher import Flusher
+from web.headers import SecurityHeaders
 from web.health import Readiness
 from web.ingress import PREFIX, Ingress
-from web.pages import HERE, Pages, Simulation
-from web.problems import Refusal
+from web.pages import HERE, Simulation
 from web.reading import Receive, Scope, Send
+from web.room.calls import Nudging
+from web.room.site import Room
 from web.server import Server, ServerError, listen
 
 log = structlog.get_logger()
 
-REGISTRY_SECONDS = 2.0
+REGISTRY_SECONDS, COUNTS_SECONDS = 2.0, 5.0
 PRODUCER = "producer:"
-SECURITY_HEADERS = {
-    "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'",
-    "x-content-type-options": "nosniff",
-    "x-frame-options": "DENY",
-    "referrer-policy": "no-referrer",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-    "permissions-policy": "camera=(), geolocation=(), microphone=()",
-    "cache-control": "no-store",
-}
-
-ASGI = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 def make_app(
@@ -69,10 +62,11 @@ def make_app(
     nudges: Nudging,
     metrics: Metrics | None = None,
     simulation: Simulation | None = None,
-) -> ASGI:
+    passwords: Passwords | None = None,
+) -> Application:
     """The ASGI application. Its lifespan starts and stops the flusher; give it the worker's `metrics` to show both.
 
-    In a `simulation` every page says so.
+    In a `simulation` every page says so. `passwords`: with smaller parameters than the default ones, for tests.
     """
     metrics = metrics or Metrics()
     metrics.watch(engine, clock)
@@ -81,7 +75,7 @@ def make_app(
     flusher = Flusher(
         engine, clock=clock, nudges=nudges, metrics=metrics, seen=lambda names: _note_seen(registry, names, clock)
     )
-    reader = Reader(vault, offered_days=offered)
+    reader, tally = Reader(vault, offered_days=offered), Tally()
     ingress = Ingress(
         settings=settings,
         registry=registry,
@@ -89,10 +83,28 @@ def make_app(
         flusher=flusher,
         clock=clock,
         metrics=metrics,
+        tally=tally,
     )
     readiness = Readiness(engine, clock, settings, _ping(settings))
-    pages = Pages(engine, clock, Foresight(engine, settings, clock), simulation)
-    calm = _calm(settings, pages, readiness, metrics, offered)
+    room = Room(
+        settings=settings,
+        engine=engine,
+        vault=vault,
+        clock=clock,
+        nudges=nudges,
+        simulation=simulation,
+        passwords=passwords,
+    )
+    api = Api(
+        settings=settings,
+        engine=engine,
+        vault=vault,
+        clock=clock,
+        wall=room.wall,
+        nudges=nudges,
+        foresight=room.foresight,
+    )
+    calm = _calm(settings, room, api, readiness, metrics, offered)
     creators = Site(
         settings=settings,
         engine=engine,
@@ -102,15 +114,42 @@ def make_app(
         reader=reader,
         is_simulation=simulation is not None,
     )
-    return Application(ingress, creators, calm, flusher, registry)
+    is_https = settings.public_url.startswith("https://")
+    return Application(
+        ingress,
+        creators,
+        calm,
+        flusher,
+        registry,
+        counting=Counting(tally, engine, clock),
+        hang_up=room.live.hang_up,
+        is_https=is_https,
+    )
 
 
 class Application:
-    """Sends webhooks to the ingress, creators to their pages, and everything else to Starlette."""
+    """Sends webhooks to the ingress, creators to their pages, and everything else to Starlette.
 
-    def __init__(self, ingress: Ingress, creators: Site, calm: Starlette, flusher: Flusher, registry: Registry) -> None:
-        self._ingress, self._creators, self._calm = ingress, creators, calm
-        self._flusher, self._registry = flusher, registry
+    `hang_up`, from any thread, ends the streams to pages that are open, which would go on for ever.
+    """
+
+    def __init__(
+        self,
+        ingress: Ingress,
+        creators: Site,
+        calm: Starlette,
+        flusher: Flusher,
+        registry: Registry,
+        *,
+        counting: Counting,
+        hang_up: Callable[[], None],
+        is_https: bool,
+    ) -> None:
+        self.hang_up = hang_up
+        self._ingress, self._creators = ingress, creators
+        # Around Starlette, whose own middleware does not see the answer to a crash.
+        self._calm = SecurityHeaders(calm, is_https=is_https)
+        self._flusher, self._registry, self._counting = flusher, registry, counting
         calm.router.lifespan_context = self._lifespan
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -126,22 +165,57 @@ class Application:
         await _refresh(self._registry)
         self._flusher.start()
         refreshing = asyncio.create_task(_keep_fresh(self._registry), name="registry")
+        counting = asyncio.create_task(self._counting.keep(), name="counting")
         try:
             yield
         finally:
             refreshing.cancel()
+            counting.cancel()
             await self._flusher.stop()
+            await self._counting.write()
+
+
+class Counting:
+    """Writes what the ingress has counted, every few seconds and as the process stops; what is not written yet stays counted."""
+
+    def __init__(self, tally: Tally, engine: Engine, clock: Clock) -> None:
+        self._tally, self._engine, self._clock = tally, engine, clock
+
+    async def keep(self) -> None:
+        while True:
+            await asyncio.sleep(COUNTS_SECONDS)
+            await self.write()
+
+    async def write(self) -> None:
+        if not (taken := self._tally.take()):
+            return
+        try:
+            await asyncio.to_thread(self._add, taken)
+        except OUTAGES as error:
+            self._tally.give_back(taken)
+            log.warning("deliveries_not_counted", error=type(error).__name__)
+        except Exception:
+            # Nothing would be counted until the process is started again.
+            self._tally.give_back(taken)
+            log.exception("deliveries_not_counted")
+
+    def _add(self, taken: Counted) -> None:
+        with hot(self._engine) as connection:
+            deliveries.add(connection, taken, now=self._clock.now())
 
 
 def run(settings: Settings) -> None:
     """The web process in the foreground, until SIGTERM or Ctrl-C; what is in hand is answered first."""
     logs.configure(log_format=settings.log_format, level=settings.log_level)
+    tracing.configure(settings.otlp_endpoint)
+    need_tls_beyond_loopback(settings)
     asked_to_stop = signals.expected()
     with listen(settings.host, settings.port) as listening:
         engine = make_engine(settings.database_url)
         nudges = make_nudges(make_broker(settings.redis_url))
         vault, clock = Vault(load_key(settings)), SystemClock()
-        server = Server(make_app(settings=settings, engine=engine, vault=vault, clock=clock, nudges=nudges), listening)
+        app = make_app(settings=settings, engine=engine, vault=vault, clock=clock, nudges=nudges)
+        server = Server(app, listening, hang_up=app.hang_up)
         server.start()
         log.info("web_started", address=settings.public_url)
         if not signals.wait(asked_to_stop, while_=server.is_alive):
@@ -152,22 +226,9 @@ def run(settings: Settings) -> None:
 
 
 def _calm(
-    settings: Settings, pages: Pages, readiness: Readiness, metrics: Metrics, offered: tuple[int, ...]
+    settings: Settings, room: Room, api: Api, readiness: Readiness, metrics: Metrics, offered: tuple[int, ...]
 ) -> Starlette:
     base = settings.public_url
-
-    def shown(page: Callable[[], str]) -> Response:
-        try:
-            return HTMLResponse(page())
-        except (SQLAlchemyError, psycopg.Error) as error:
-            log.warning("page_not_shown", error=type(error).__name__)
-            return HTMLResponse(pages.trouble(), status_code=503, headers={"retry-after": "5"})
-
-    def home(request: Request) -> Response:
-        return shown(lambda: pages.home(is_still="still" in request.query_params))
-
-    def forecast(_request: Request) -> Response:
-        return shown(pages.forecast)
 
     def ready(_request: Request) -> Response:
         checks = readiness.checks()
@@ -183,63 +244,38 @@ def _calm(
     async def lives(_request: Request) -> Response:
         return JSONResponse({"alive": True})
 
-    async def page(_request: Request) -> Response:
+    async def page(request: Request) -> Response:
+        if not _may_measure(settings, request):
+            raise HTTPException(401, "The metrics ask for a token.", {"www-authenticate": "Bearer"})
         body = await run_in_threadpool(metrics.page)
         return Response(body, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     routes = [
-        Route("/", home),
-        Route("/forecast", forecast),
+        *room.routes(),
         Route("/healthz", lives),
         Route("/readyz", ready),
         Route("/metrics", page),
         Route("/openapi.json", partial(_json, openapi.document(base, offered_days=offered))),
         Route("/schemas/", partial(_json, schemas.index(base))),
         Route("/schemas/{type}.json", schema),
-        Mount("/static", StaticFiles(directory=HERE / "static")),
+        # Nothing of it is a secret, so its size tells nothing; pages have secrets, and are sent as they are.
+        Mount("/static", GZipMiddleware(StaticFiles(directory=HERE / "static"))),
+        Mount(PROGRAMS, api.app),
     ]
-    app = Starlette(routes=routes, exception_handlers={HTTPException: _problem, Exception: _crash})
-    app.add_middleware(SecurityHeaders)
+    app = Starlette(routes=routes, exception_handlers={HTTPException: room.trouble, Exception: room.trouble})
+    # Where it would lead to is made of the request's Host and of http: a page has one address, without a slash.
+    app.router.redirect_slashes = False
     return app
 
 
-class SecurityHeaders:
-    """Adds the headers to every calm answer."""
-
-    def __init__(self, app: ASGI) -> None:
-        self._app = app
-        self._headers = [(name.encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def secured(message: dict[str, object]) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", []), *self._headers]  # type: ignore[misc]
-            await send(message)
-
-        await self._app(scope, receive, secured if scope["type"] == "http" else send)  # type: ignore[arg-type]
+def _may_measure(settings: Settings, request: Request) -> bool:
+    """Whether the request carries the token of the metrics, where there is one."""
+    given, wanted = request.headers.get("authorization", ""), settings.metrics_token.get_secret_value()
+    return not wanted or compare_digest(given.encode(), f"Bearer {wanted}".encode())
 
 
 async def _json(content: object, _request: Request) -> Response:
     return JSONResponse(content)
-
-
-async def _problem(_request: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
-    reason, remedy = REMEDIES.get(status, ("failed", "Try again; if it stays, look into the log."))
-    body = Refusal(status, reason, "This cannot be answered.", remedy).body()
-    return Response(body, status_code=status, headers=headers, media_type="application/problem+json")
-
-
-REMEDIES = {
-    404: ("not_found", "See /openapi.json for what is here."),
-    405: ("wrong_method", "Send GET."),
-}
-
-
-async def _crash(request: Request, error: Exception) -> Response:
-    log.error("page_crashed", path=request.url.path, exc_info=error)
-    return await _problem(request, error)
 
 
 def _ping(settings: Settings) -> Callable[[], None] | None:

@@ -55,7 +55,7 @@ def _paths() -> Schema:
     missing = {"description": "No such type.", "content": _problem()}
     return {
         "/webhooks/{producer}": {"post": _webhook()},
-        "/": {"get": _get("overview", "The read-only page.", page) | {"responses": _page_answers(page)}},
+        "/": {"get": _get("today", "What operators open in the morning.", page) | {"responses": _page_answers(page)}},
         "/healthz": {"get": _get("lives", "The process lives.", some)},
         "/readyz": {"get": _get("ready", "The service does its work.", report, **_unready(report))},
         "/metrics": {"get": _get("metrics", "Prometheus metrics.", text)},

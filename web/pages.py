@@ -1,26 +1,18 @@
-"""The read-only pages: at `/` counts by state, what lapses next, the last events; at `/forecast` the days ahead. No scripts."""
+"""How values are shown to people: instants, spans, money, senders, outcomes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from sqlalchemy import Engine
-
-from domain.authorization import State
 from domain.money import Amounts
-from domain.reasons import sentence
-from infra.clock import Clock
-from web.forecast import DAYS, Foresight, bars
-from web.overview import overview
 
 HERE = Path(__file__).parent
-DAY = 86_400
-# The page of a demo comes again by itself so often; a quiet service's page waits to be asked.
-REFRESH_SECONDS = 3
-LARGEST, NEXT = 12, 15
+MINUTE, DAY = 60, 86_400
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# From a week on the hours say nothing more.
+LONG = 7 * DAY
 # What became of an event, in words that need no page of documentation.
 OUTCOMES = {
     "moved": "state changed",
@@ -42,62 +34,6 @@ class Simulation:
     day_seconds: float
 
 
-class Pages:
-    """`simulation` None: the real service."""
-
-    def __init__(
-        self, engine: Engine, clock: Clock, foresight: Foresight, simulation: Simulation | None = None
-    ) -> None:
-        self._engine, self._clock, self._foresight, self._simulation = engine, clock, foresight, simulation
-        self._templates = Environment(
-            loader=FileSystemLoader(HERE / "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._templates.filters |= {
-            "instant": instant,
-            "left": left,
-            "days": days,
-            "day": day,
-            "local": local,
-            "money": money,
-            "sender": sender,
-            "outcome": outcome,
-            "sentence": sentence,
-        }
-
-    def home(self, *, is_still: bool = False) -> str:
-        """`is_still`: without the refresh by itself, for reading."""
-        page = overview(self._engine, self._clock.now())
-        return self._rendered("home.html", is_still=is_still, page=page, states=list(State))
-
-    def forecast(self) -> str:
-        page = self._foresight.latest()
-        return self._rendered(
-            "forecast.html",
-            is_still=True,
-            page=page,
-            days=DAYS,
-            bars=bars(page.days),
-            lapses=page.largest[:LARGEST],
-            messages=page.messages[:NEXT],
-            fallback=self._foresight.fallback,
-        )
-
-    def trouble(self) -> str:
-        return self._rendered("trouble.html", is_still=False)
-
-    def _rendered(self, name: str, *, is_still: bool, **more: object) -> str:
-        return self._templates.get_template(name).render(
-            simulation=self._simulation,
-            now=self._clock.now(),
-            refresh_seconds=REFRESH_SECONDS if self._simulation and not is_still else None,
-            **more,
-        )
-
-
 def instant(value: datetime | None) -> str:
     return value.strftime("%Y-%m-%d %H:%M") if value else "—"
 
@@ -114,6 +50,22 @@ def local(value: datetime) -> str:
 def left(value: datetime, now: datetime) -> str:
     """How long until `value`, in the two largest units."""
     return "over" if value <= now else _span(value, now)
+
+
+def relative(value: datetime | None, now: datetime) -> str:
+    """`3 min ago`, `in 2 d 4 h`, `in 90 d`, `just now`; a dash where there is none."""
+    if value is None:
+        return "—"
+    away = abs((value - now).total_seconds())
+    if away < MINUTE:
+        return "just now"
+    told = f"{away // DAY:.0f} d" if away >= LONG else _span(max(value, now), min(value, now))
+    return f"in {told}" if value > now else f"{told} ago"
+
+
+def span(value: timedelta | None) -> str:
+    """A length of time in its two largest units; a dash where there is none."""
+    return "—" if value is None else _span(EPOCH + value, EPOCH)
 
 
 def days(value: datetime, now: datetime) -> float:
@@ -141,4 +93,6 @@ def _span(later: datetime, sooner: datetime) -> str:
     seconds = int((later - sooner).total_seconds())
     whole, rest = divmod(seconds, DAY)
     hours, minutes = rest // 3600, rest % 3600 // 60
+    if not whole and not hours:
+        return f"{minutes} min"
     return f"{whole} d {hours} h" if whole else f"{hours} h {minutes} min"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import uvicorn
@@ -29,9 +30,13 @@ def listen(host: str, port: int, *, option: str = "--port or EVERSPARK_PORT") ->
 
 
 class Server:
-    """Serves an ASGI application on a listening socket between `start` and `stop`; `stop` finishes what is in hand."""
+    """Serves an ASGI application on a listening socket between `start` and `stop`; `stop` finishes what is in hand.
 
-    def __init__(self, app: Any, listening: socket.socket) -> None:
+    `hang_up` ends what would never end by itself, so that the grace is not waited for.
+    """
+
+    def __init__(self, app: Any, listening: socket.socket, *, hang_up: Callable[[], None] = lambda: None) -> None:
+        self._hang_up = hang_up
         config = uvicorn.Config(
             app,
             # psycopg cannot wait on Windows' default loop, nor does uvloop exist there.
@@ -58,6 +63,7 @@ class Server:
 
     def stop(self) -> None:
         """Returns when the last request is answered, or the grace is over."""
+        self._hang_up()
         self._server.should_exit = True
         self._thread.join()
 

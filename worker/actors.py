@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from email.headerregistry import Address
 from functools import partial
 
@@ -15,27 +16,47 @@ from sqlalchemy import Engine
 
 from domain.eligibility import PostPolicy
 from domain.renewal import Policy
-from infra.broker import CALL, CLIMB, DRAIN, HOOK, LOOK, MAILBOXES_QUEUE, OUTBOX_QUEUE, PAY, TIKTOK_QUEUE, Nudges
+from infra.broker import (
+    AT_ONCE,
+    BULK,
+    CALL,
+    CLIMB,
+    DRAIN,
+    HOOK,
+    IMPORT,
+    LOOK,
+    MAILBOXES_QUEUE,
+    OUTBOX_QUEUE,
+    PAY,
+    SUMMARIZE,
+    TIKTOK_QUEUE,
+    Nudges,
+)
 from infra.channel_urls import Channels
-from infra.chosen import policy_of
+from infra.chosen import policy_of, posts_of
 from infra.clock import Clock
 from infra.database import OUTAGES
 from infra.mail import Mailer
 from infra.metrics import Metrics
 from infra.posting import Courier
+from infra.reports import summaries
 from infra.settings import Settings
 from infra.tiktok.client import Tiktok
 from infra.vault import Vault
 from worker.asking import Writing
-from worker.chosen import channels_of, mailer_of, posts_of, rules_of, writing_of
+from worker.bulks import advance
+from worker.chosen import channels_of, mailer_of, rules_of, writing_of
 from worker.climbing import Rules, climb
 from worker.drain import drain
 from worker.effects import perform
 from worker.hooks import deliver
+from worker.importing import Importing
 from worker.looking import TIME_LIMIT, look
 from worker.looking_first import SOON
 from worker.pacing import Pacing
 from worker.pay import pay
+from worker.remedies import remedy_of
+from worker.resting import rest_after
 
 log = structlog.get_logger()
 
@@ -77,6 +98,10 @@ def declare(
     actor(actor_name=CLIMB, queue_name=OUTBOX_QUEUE)(
         climbing(engine, clock, channels_of(settings), rules_of(settings, vault), nudges)
     )
+    actor(actor_name=BULK, queue_name=OUTBOX_QUEUE)(bulking(engine, clock, nudges))
+    work = Importing(vault, offered_days=settings.offered_days)
+    actor(actor_name=IMPORT, queue_name=OUTBOX_QUEUE)(importing(engine, clock, work, nudges))
+    actor(actor_name=SUMMARIZE, queue_name=OUTBOX_QUEUE)(summarizing(engine, clock, nudges))
 
 
 def draining(engine: Engine, clock: Clock, policy: Policy, nudges: Nudges, metrics: Metrics) -> Callable[[int], None]:
@@ -217,6 +242,49 @@ def climbing(engine: Engine, clock: Clock, channels: Channels, rules: Rules, nud
             nudges.climbs_in(SOON)
 
     return climb_on
+
+
+def bulking(engine: Engine, clock: Clock, nudges: Nudges) -> Callable[..., None]:
+    """Does acts on many authorizations, and leaves the mailboxes time for all else."""
+
+    def do_bulks(number: int = AT_ONCE) -> None:
+        if not nudges.begins("bulks", number):
+            return
+        begun = time.monotonic()
+        with postponed(BULK):
+            batch = advance(engine, clock)
+        if batch is not None:
+            nudges.mailboxes(batch.mailboxes)
+            nudges.bulks_in(rest_after(batch, timedelta(seconds=time.monotonic() - begun)))
+
+    return do_bulks
+
+
+def importing(engine: Engine, clock: Clock, work: Importing, nudges: Nudges) -> Callable[..., None]:
+    """Checks and applies sheets of existing codes, and leaves the mailboxes time for all else."""
+
+    def do_imports(number: int = AT_ONCE) -> None:
+        if not nudges.begins("imports", number):
+            return
+        begun = time.monotonic()
+        with postponed(IMPORT):
+            batch = work.advance(engine, clock)
+        if batch is not None:
+            nudges.mailboxes(batch.mailboxes)
+            nudges.imports_in(rest_after(batch, timedelta(seconds=time.monotonic() - begun)))
+
+    return do_imports
+
+
+def summarizing(engine: Engine, clock: Clock, nudges: Nudges) -> Callable[[], None]:
+    """Sums up what the room shows."""
+
+    def sum_up() -> None:
+        nudges.arrived("summaries")
+        with postponed(SUMMARIZE):
+            summaries.write(engine, now=clock.now(), remedy_of=remedy_of)
+
+    return sum_up
 
 
 @contextmanager

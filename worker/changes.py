@@ -18,7 +18,9 @@ from worker.endings import PeriodOver
 
 @dataclass(slots=True)
 class Changes:
-    """What a batch of events changes. `after` holds every authorization as it is now, `touched` those to be saved."""
+    """What a batch of events changes. `after` holds every authorization as it is now, `touched` those to be saved;
+    `traced` are the events that belong to a trace, with their outcome and its reason.
+    """
 
     after: dict[str, Authorization] = field(default_factory=dict)
     touched: set[str] = field(default_factory=set)
@@ -40,6 +42,7 @@ class Changes:
     told: list[tuple[str, CreatorEvent]] = field(default_factory=list)
     looks_at_all: set[str] = field(default_factory=set)
     beside: Beside = NOTHING_BESIDE
+    traced: list[tuple[Mail, str, str]] = field(default_factory=list)
 
 
 def finish(
@@ -53,6 +56,8 @@ def finish(
 ) -> str:
     """Notes the outcome on the inbox row and, for an authorization that is known, in its history."""
     changes.handled.append(Handled(seq=mail.seq, outcome=outcome, reason=reason))
+    if mail.traceparent is not None:
+        changes.traced.append((mail, outcome, reason))
     if outcome in (Outcome.EARLY, Outcome.PARKED):
         changes.kept.append((mail, outcome))
     after = changes.after.get(mail.key)

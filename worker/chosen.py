@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 
-from domain.eligibility import PostPolicy
+from domain.watching import limits_of
 from infra import links
 from infra.channel_urls import Channels
 from infra.channels import unreadable
@@ -17,6 +17,7 @@ from infra.chosen import manners_of, policy_of
 from infra.mail import Mailer, SmtpMailer, SmtpServer
 from infra.settings import PREFIX, BadSettings, Settings
 from infra.vault import Vault
+from infra.watched import Limits
 from worker.asking import Writing
 from worker.climbing import Rules
 
@@ -43,13 +44,6 @@ def writing_of(settings: Settings, vault: Vault) -> Callable[[Address], Writing]
     return writing
 
 
-def posts_of(settings: Settings) -> PostPolicy:
-    """The part of the settings that says which posts may be used."""
-    return PostPolicy(
-        refuses_private=settings.private_posts == "refuse", minimum_daily_budget=settings.minimum_daily_budget
-    )
-
-
 def mailer_of(settings: Settings) -> Mailer | None:
     """The way to the mail server; None where none is configured, and messages wait."""
     return SmtpMailer(SmtpServer.parse(settings.smtp_url)) if settings.smtp_url else None
@@ -66,6 +60,11 @@ def channels_of(settings: Settings) -> Channels:
             told = f"no service of Apprise knows {strange} of its {len(urls)} addresses"
             raise BadSettings(f"{PREFIX}{name} cannot be used: {told}.")
     return parsed
+
+
+def watch_limits_of(settings: Settings) -> Limits:
+    """Beyond which people are told."""
+    return Limits(inbox=timedelta(minutes=settings.alert_inbox_minutes), money=limits_of(settings.alert_money_at_risk))
 
 
 def rules_of(settings: Settings, vault: Vault) -> Rules:

@@ -16,7 +16,7 @@ import psycopg
 import structlog
 from sqlalchemy import Engine
 
-from domain.alerting import Board, Topic, next_word
+from domain.alerting import Board, Topic, next_change, next_word
 from domain.escalation import Due, Step, is_over, steps_due
 from domain.patience import Manners
 from domain.renewal import Policy
@@ -28,9 +28,12 @@ from infra.clock import Clock
 from infra.database import hot
 from infra.escalated import has_channel
 from infra.escalations import Contact, Loaded
+from worker.saying import ALERT, ASK_CHANNEL
 from worker.telling import Told, tell
 
 CLIMB_LOCK = 7_300_211
+# Held as long as alerts are said, by whoever says them; texts to creators, which may be many and slow, keep none waiting.
+ALERTS_LOCK = 7_300_212
 SPAN = timedelta(hours=8)
 
 log = structlog.stdlib.get_logger(__name__)
@@ -71,19 +74,34 @@ def climb(
             return Climbed()
         now = clock.now()
         resolved, opened = resolve_all(engine, channels, now), open_all(engine, channels, now)
-        owed = owe_words(engine, channels, rules.span, now)
         if opened or resolved:
             log.info("escalations_climbed", opened=opened, resolved=resolved)
-        told = tell(
+        messenger, owed, told = messenger or AppriseMessenger(), 0, Told()
+        with outbox.sole_payer(engine, lock=ALERTS_LOCK) as is_quiet:
+            # Else the watch is at it, and says in a minute what is new.
+            if is_quiet:
+                owed, told = say_alerts(engine, clock, channels=channels, messenger=messenger, rules=rules)
+        told += tell(
             engine,
             clock,
             channels=channels,
-            messenger=messenger or AppriseMessenger(),
+            messenger=messenger,
             policy=rules.policy,
             manners=rules.manners,
             link_to=rules.link_to,
+            kinds=(ASK_CHANNEL,),
         )
     return Climbed(opened=opened, resolved=resolved, owed=owed, told=told)
+
+
+def say_alerts(
+    engine: Engine, clock: Clock, *, channels: Channels, messenger: Messenger, rules: Rules
+) -> tuple[int, Told]:
+    """How many alerts are new, and what became of those that were due. The caller holds ALERTS_LOCK."""
+    owed = owe_words(engine, channels, rules.span, clock.now())
+    policy, manners = rules.policy, rules.manners
+    told = tell(engine, clock, channels=channels, messenger=messenger, policy=policy, manners=manners, kinds=(ALERT,))
+    return owed, told
 
 
 def resolve_all(engine: Engine, channels: Channels, now: datetime) -> int:
@@ -139,7 +157,8 @@ def owe_words(engine: Engine, channels: Channels, span: timedelta, now: datetime
             memory, board = memories.get(thread), boards.get(thread, Board())
             if memory is not None and memory.is_busy:
                 continue
-            say = next_word(memory.last if memory else None, board, now=now, span=span)
+            judge = next_change if thread.topic is Topic.SERVICE else next_word
+            say = judge(memory.last if memory else None, board, now=now, span=span)
             if say is not None:
                 owed += alerts.owe(connection, thread, say, board, memory, now=now)
     return owed

@@ -18,11 +18,11 @@ from sqlalchemy import Engine
 
 from domain.looking import EVERY, Pace
 from domain.renewal import Policy
-from infra import advertisers, authorizations, creators, hooks, inbox, owed
+from infra import advertisers, authorizations, creators, hooks, inbox, owed, tracing
 from infra.clock import Clock
 from infra.database import OUTAGES, hot
 from infra.inbox import Mail
-from worker import endings
+from worker import endings, traced
 from worker.beside import NOTHING_BESIDE, Beside, checks_of, is_hint
 from worker.changes import Changes
 from worker.fold import EventRaisedError, fold, keys_of
@@ -80,6 +80,7 @@ def drain_batch(
     the database refused what was written, nobody knows which event it was: then they go one by one, until it is found.
     """
     taken: list[Mail] = []
+    begun = tracing.moment()
     try:
         with hot(engine) as connection:
             taken = inbox.take(connection, mailbox, now=clock.now(), limit=limit)
@@ -100,6 +101,7 @@ def drain_batch(
         set_aside(engine, taken[-1], error, clock.now())
         return True, 1
     note(drained, changes)
+    traced.applied(mailbox, changes.traced, begun=begun)
     return len(taken) >= limit, limit
 
 

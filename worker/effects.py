@@ -32,6 +32,7 @@ from infra.outbox import (
 )
 from infra.tiktok.client import Tiktok
 from infra.vault import Vault
+from worker import traced
 from worker.access import access, confirm_own
 from worker.cases import (
     TRIES,
@@ -165,8 +166,9 @@ def _perform_one(desk: Desk, total: Sum) -> bool:
     if debt is None:
         return False
     try:
-        ending = _ending(desk, debt, case)
-        word = _settle(desk, debt, ending)
+        with traced.paying(desk.engine, debt.id, debt.kind, debt.key):
+            ending = _ending(desk, debt, case)
+            word = _settle(desk, debt, ending)
     except Overtaken:
         log.info("effect_overtaken", **_ids(debt))
         return True

@@ -17,9 +17,11 @@ from domain.events import (
     CodeGranted,
     CodeRefused,
     CodeSubmitted,
+    CodeWithdrawn,
     Creator,
     Event,
     LifecycleEvent,
+    NeedStated,
     PeriodExtended,
 )
 from domain.renewal import Policy
@@ -90,6 +92,10 @@ def note_of(event: LifecycleEvent, after: Authorization | None, policy: Policy) 
             return "; ".join(filter(None, (warning_of(event, policy), shortfall_of(after)))) or None
         case CodeRefused():
             return refusal_note(event)
+        case NeedStated():
+            return event.reason
+        case CodeWithdrawn(reason="operator"):
+            return "an operator revoked it"
         case _:
             return warning_of(event, policy)
 

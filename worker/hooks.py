@@ -25,6 +25,7 @@ from infra.hooks import Hook, Ready
 from infra.outbox import sole_payer
 from infra.posting import Answered, Courier, Unanswered
 from infra.vault import UnsealError, Vault
+from worker import traced
 
 # Any constant will do that no other lock of one number has (see outbox.PAYER_LOCK).
 HOOKS_LOCK = 7_300_203
@@ -176,7 +177,8 @@ def _rest(round_: _Round, endpoint: Ready, now: datetime) -> None:
 def _deliver_one(round_: _Round, endpoint: Ready, keys: Keys, hook: Hook) -> _Ended:
     """In a thread of its own."""
     try:
-        return _posted(round_, endpoint, keys, hook)
+        with traced.paying(round_.engine, hook.id, "hook", hook.key):
+            return _posted(round_, endpoint, keys, hook)
     except OUTAGES:
         raise
     except Exception:

@@ -10,16 +10,19 @@ from contextlib import suppress
 import dramatiq
 import structlog
 from prometheus_client import start_http_server
+from sqlalchemy import Engine
 
-from infra import logs, signals
+from infra import logs, signals, tracing
 from infra.broker import make_broker, make_nudges
-from infra.clock import SystemClock
+from infra.clock import Clock, SystemClock
 from infra.database import make_engine
 from infra.metrics import Metrics
 from infra.settings import Settings, load, need_for_processes_apart
 from infra.tiktok.connection import make_tiktok
 from infra.vault import Vault, load_key
 from worker.actors import declare
+from worker.chosen import channels_of, rules_of, watch_limits_of
+from worker.watching import Watchman, watch
 
 log = structlog.get_logger()
 
@@ -50,23 +53,32 @@ def make_worker(broker: dramatiq.Broker, settings: Settings) -> dramatiq.Worker:
     return dramatiq.Worker(broker, worker_threads=settings.worker_threads, worker_timeout=100)
 
 
+def make_watchman(engine: Engine, clock: Clock, settings: Settings, vault: Vault) -> Watchman:
+    """What goes round beside the actors, as long as the worker runs."""
+    channels, limits, rules = channels_of(settings), watch_limits_of(settings), rules_of(settings, vault)
+    return Watchman(lambda: watch(engine, clock, channels=channels, limits=limits, rules=rules))
+
+
 def assemble(settings: Settings) -> dramatiq.Broker:
     """Everything a worker process needs, put together."""
     logs.configure(log_format=settings.log_format, level=settings.log_level)
+    tracing.configure(settings.otlp_endpoint)
     broker, clock = make_broker(settings.redis_url), SystemClock()
     metrics = Metrics()
     if settings.metrics_port:
         # Several worker processes of one machine may be told the same port: the first one answers.
         with suppress(OSError):
             start_http_server(settings.metrics_port, addr=settings.host, registry=metrics.registry)
+    engine, vault = make_engine(settings.database_url), Vault(load_key(settings))
     declare(
         broker,
-        engine=make_engine(settings.database_url),
+        engine=engine,
         clock=clock,
         settings=settings,
         nudges=make_nudges(broker),
-        vault=Vault(load_key(settings)),
+        vault=vault,
         tiktok=make_tiktok(settings, clock),
         metrics=metrics,
     )
+    broker.add_middleware(make_watchman(engine, clock, settings, vault))
     return broker

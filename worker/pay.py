@@ -19,6 +19,7 @@ from infra.clock import Clock
 from infra.database import hot
 from infra.mail import Mailer, Outcome, Refused, Sent, TryLater, Unknown
 from infra.outbox import ACCESS_MAIL, LINK_MAIL, Debt
+from worker import traced
 from worker.asking import Later, NotNeeded, Seen, Unwritable, Waits, Writing, Written, judge_invitation, judge_link
 from worker.digesting import judge_asks
 
@@ -132,7 +133,8 @@ def _pay_one(engine: Engine, clock: Clock, mailer: Mailer, style: Writing) -> _E
         is_news = _leave(connection, debt, seen, now)
     # Committed: from here on a power cut leaves the row `paying`, and later `uncertain`.
     if isinstance(seen, Written):
-        return _settle(engine, debt, seen, mailer.send(seen.mail), clock.now())
+        with traced.paying(engine, debt.id, debt.kind, debt.key):
+            return _settle(engine, debt, seen, mailer.send(seen.mail), clock.now())
     return _tell(debt, seen, is_news=is_news)
 
 

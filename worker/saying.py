@@ -15,7 +15,7 @@ from domain.digest import Digest, DueAsk, digest
 from domain.escalation import HARD, Cause, Step, begins_at, cause_of, is_over
 from domain.patience import SENTENCES, Manners, deadline_of
 from domain.renewal import Policy, smallest_period, urgency_of
-from infra import alert_text, alerts, creators, escalations
+from infra import alert_text, alerts, creators, escalations, standings
 from infra.alert_text import Text
 from infra.alerts import STEP_OF, Thread
 from infra.channel_urls import Channels
@@ -147,10 +147,27 @@ def _alert(connection: psycopg.Connection[Any], teller: Teller, debt: Debt, now:
     urls = teller.channels.alerts.get(thread.owner, ())
     if not urls:
         return NotNeeded(reason="there is no address for these alerts any longer")
+    if thread.topic is Topic.SERVICE:
+        return _service_alert(connection, debt, urls)
     text = _text(connection, teller, thread, now)
     if (text is None) is not (debt.payload["word"]["say"] == Say.RESOLVED):
         return NotNeeded(reason="it has changed since")
     return Message(text=text or alert_text.of_the_end(thread.topic), urls=urls, is_bad=text is not None)
+
+
+def _service_alert(connection: psycopg.Connection[Any], debt: Debt, urls: tuple[str, ...]) -> Seen:
+    """Just what the memory will hold as told: where that is not how it stands any longer, the next round has another word."""
+    word, last = debt.payload["word"], debt.payload["last"]
+    is_open = word["say"] == Say.OPEN
+    now_open = {each.name for each in standings.open_ones(connection)}
+    if now_open != (set(word["names"]) if is_open else set()):
+        return NotNeeded(reason="it has changed since")
+    before = set(last["names"]) if last and last["say"] == Say.OPEN and last["was_heard"] else set()
+    known = standings.sentences(connection)
+    groups = (now_open - before, now_open & before, before - now_open)
+    new, still, over = ([known.get(name, name) for name in sorted(group)] for group in groups)
+    text = alert_text.of_the_service(new=new, still=still, over=over)
+    return Message(text=text, urls=urls, is_bad=is_open)
 
 
 def _text(connection: psycopg.Connection[Any], teller: Teller, thread: Thread, now: datetime) -> Text | None:

@@ -8,7 +8,7 @@ from itertools import count
 from sqlalchemy import Engine
 
 from domain.posts import AdDay
-from infra import kpis, turns
+from infra import appraisals, kpis, turns
 from infra.clock import Clock
 from infra.database import hot
 from infra.tiktok.client import MOST_DAYS
@@ -18,6 +18,8 @@ from worker.reading import Reading
 # Conversions are attributed for up to seven days after a click, so a day changes until a week after it.
 DAYS_REVISED = 8
 EVERY = timedelta(hours=4)
+# As many rows are locked at once, while the drain may want them.
+AT_ONCE = 500
 
 
 def spend(engine: Engine, clock: Clock, reading: Reading, turn: Turn) -> int:
@@ -26,7 +28,12 @@ def spend(engine: Engine, clock: Clock, reading: Reading, turn: Turn) -> int:
     days = read(reading, *window(turn.spent_at, now))
     with hot(engine) as connection:
         changed = kpis.save(connection, turn.advertiser_id, days)
+        appraisals.measure(connection, turn.advertiser_id, now=now)
+        keys = appraisals.in_question(connection, turn.advertiser_id)
         turns.spent(connection, turn, spent_at=now, next_at=now + EVERY)
+    for begin in range(0, len(keys), AT_ONCE):
+        with hot(engine) as connection:
+            appraisals.appraise(connection, keys[begin : begin + AT_ONCE], now=now)
     return changed
 
 

@@ -5,8 +5,8 @@ committed, sent and settled; what may have arrived is never sent again by itself
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 
@@ -20,9 +20,10 @@ from infra import outbox
 from infra.channel_urls import Channels, fingerprint
 from infra.channels import Messenger
 from infra.clock import Clock
-from infra.database import hot
+from infra.database import OUTAGES, hot
 from infra.mail import Outcome, Refused, TryLater, Unknown
 from infra.outbox import RETRIES, Debt
+from worker import traced
 from worker.saying import ALERT, ASK_CHANNEL, Message, NotNeeded, Teller, Waits, look_again
 
 TELLABLE = (ASK_CHANNEL, ALERT)
@@ -44,6 +45,10 @@ class Told:
     postponed: int = 0
     looking: int = 0
 
+    def __add__(self, other: Told) -> Told:
+        """Both together."""
+        return Told(**{each.name: getattr(self, each.name) + getattr(other, each.name) for each in fields(self)})
+
 
 def tell(
     engine: Engine,
@@ -54,8 +59,9 @@ def tell(
     policy: Policy,
     manners: Manners,
     link_to: Callable[[psycopg.Connection[Any], int, datetime], str] | None = None,
+    kinds: Sequence[str] = TELLABLE,
 ) -> Told:
-    """Sends what is due, one message at a time. The caller sees to it that nobody else does."""
+    """Sends what is due of these kinds, one message at a time. The caller sees to it that nobody else does."""
     teller = Teller(
         engine=engine,
         clock=clock,
@@ -67,28 +73,28 @@ def tell(
     )
     started_at, counts = clock.now(), Counter[str]()
     with hot(engine) as connection:
-        lost = outbox.abandoned(connection, now=started_at, kinds=TELLABLE)
+        lost = outbox.abandoned(connection, now=started_at, kinds=kinds)
     for row in lost:
         log.error("channel_uncertain", outbox_id=row.id, key=row.key, reason=outbox.POWER_CUT)
     counts["uncertain"] += len(lost)
     for _ in range(MOST):
-        ended = None if clock.now() - started_at > LONGEST else _tell_one(teller)
+        ended = None if clock.now() - started_at > LONGEST else _tell_one(teller, kinds)
         if ended is None:
             break
         counts[ended] += 1
     return Told(**counts)
 
 
-def _tell_one(teller: Teller) -> str | None:
+def _tell_one(teller: Teller, kinds: Sequence[str]) -> str | None:
     now = teller.clock.now()
     with hot(teller.engine) as connection:
-        debt = next(iter(outbox.claim(connection, now=now, kinds=TELLABLE)), None)
+        debt = next(iter(outbox.claim(connection, now=now, kinds=kinds)), None)
         if debt is None:
             return None
         try:
             with connection.transaction():
                 seen = look_again(connection, teller, debt, now)
-        except psycopg.OperationalError:
+        except OUTAGES:
             raise
         except Exception as error:
             outbox.failed(connection, debt, f"the message could not be written: {error!r}"[:500], now=now)
@@ -108,7 +114,8 @@ def _tell_one(teller: Teller) -> str | None:
             case _:
                 assert_never(seen)
     # Committed: from here on a power cut leaves the row `paying`, and later `uncertain`.
-    return _settle(teller, debt, seen, list(_send(teller, debt, seen)))
+    with traced.paying(teller.engine, debt.id, debt.kind, debt.key):
+        return _settle(teller, debt, seen, list(_send(teller, debt, seen)))
 
 
 def _send(teller: Teller, debt: Debt, message: Message) -> Iterator[tuple[str, Outcome]]:

@@ -15,6 +15,7 @@ import msgspec
 import structlog
 
 from domain.refusals import classify
+from infra import tracing
 from infra.clock import Clock
 from infra.tiktok import pauses
 from infra.tiktok.answers import Answer, Answered, Later, Lost, Refused
@@ -136,7 +137,9 @@ class Api:
             log.info("tiktok_limited", path=call.path, advertiser_id=call.advertiser_id, seconds=wait.total_seconds())
             return Later(after=wait, reason="the limit of calls is used up for now")
         began = time.monotonic()
-        answer, code = self._ask(call, parse)
+        with tracing.child("tiktok", {"path": call.path, "advertiser_id": call.advertiser_id}, kind="client") as note:
+            answer, code = self._ask(call, parse)
+            note({"tiktok_code": code, "request_id": answer.request_id})
         self._say(call, answer, code=code, milliseconds=round((time.monotonic() - began) * 1000))
         return answer
 

@@ -198,7 +198,8 @@ def comes_back(world: World) -> bool:
     ids=["digest", "last resort", "after the end", "many", "back again", "out of order"],
 )
 def test_years_are_eventful(sometimes: Callable[[World], bool]) -> None:
-    tries = settings(max_examples=500, derandomize=True, phases=[Phase.generate])
+    # Many more than it takes: what is drawn depends on which modules are loaded.
+    tries = settings(max_examples=3_000, derandomize=True, phases=[Phase.generate])
 
     year = find(YEARS, lambda year: sometimes(World(year).runs()), settings=tries)
 

@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 VARIABLES = {PREFIX + name.upper() for name in Settings.model_fields}
 COMMANDS = set(getattr(typer.main.get_command(app), "commands", {}))
 OURS = {"migrate", "web", "worker", "scheduler"}
+OBSERVERS = {"prometheus", "grafana"}
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def dockerfile() -> str:
 
 
 def test_all_parts_are_there(compose: dict[str, Any]) -> None:
-    assert set(compose["services"]) == {"postgres", "redis", "mailpit", *OURS}
+    assert set(compose["services"]) == {"postgres", "redis", "mailpit", *OURS, *OBSERVERS}
 
 
 @pytest.mark.parametrize("name", sorted(OURS))
@@ -48,6 +49,25 @@ def test_commands_and_variables_exist(compose: dict[str, Any], name: str) -> Non
 def test_everything_that_runs_on_is_looked_at(compose: dict[str, Any], dockerfile: str) -> None:
     for name, service in compose["services"].items():
         assert "healthcheck" in service or (name == "web" and "HEALTHCHECK" in dockerfile), name
+
+
+def test_who_only_observes_is_started_on_demand_with_files_that_are_there(compose: dict[str, Any]) -> None:
+    profiles = {name: service["profiles"] for name, service in compose["services"].items() if "profiles" in service}
+    files = [volume.partition(":")[0] for name in OBSERVERS for volume in compose["services"][name]["volumes"]]
+
+    assert profiles == {name: ["observe"] for name in OBSERVERS}
+    assert all((ROOT / path).exists() for path in files if path.startswith("./"))
+
+
+def test_prometheus_reads_ports_that_processes_answer_on(compose: dict[str, Any]) -> None:
+    config = yaml.safe_load((ROOT / "ops" / "prometheus" / "prometheus.yml").read_text())
+    targets = {
+        target for job in config["scrape_configs"] for group in job["static_configs"] for target in group["targets"]
+    }
+    port = compose["services"]["worker"]["environment"]["EVERSPARK_METRICS_PORT"]
+
+    assert targets == {"web:8080", f"worker:{port}"}
+    assert all(job["honor_labels"] for job in config["scrape_configs"])  # sweeps have a label `job` of their own
 
 
 def test_what_is_waited_for_exists(compose: dict[str, Any]) -> None:
@@ -68,6 +88,11 @@ def test_doctor_is_asked_for_findings_it_has(compose: dict[str, Any]) -> None:
 def test_nothing_is_open_to_the_network(compose: dict[str, Any]) -> None:
     for service in compose["services"].values():
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ()))
+
+
+def test_who_listens_beyond_the_container_states_what_ends_tls(compose: dict[str, Any], dockerfile: str) -> None:
+    assert "EVERSPARK_HOST=0.0.0.0" in dockerfile
+    assert compose["services"]["web"]["environment"]["EVERSPARK_BEHIND_TLS"] == "true"
 
 
 def test_the_image_runs_a_command_that_exists_as_nobody_special(dockerfile: str) -> None:

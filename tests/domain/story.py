@@ -19,6 +19,7 @@ from domain.events import (
     CodeWithdrawn,
     Condition,
     LifecycleEvent,
+    NeedStated,
     PeriodCorrected,
     PeriodEnded,
     PeriodExtended,
@@ -98,6 +99,10 @@ def lapsed(at: float = 14) -> RequestLapsed:
 
 def post_changed(at: float = 4, condition: Condition = Condition.PRIVATE) -> PostChanged:
     return PostChanged(at=day(at), condition=condition)
+
+
+def need_stated(at: float = 4, until: float | None = 90) -> NeedStated:
+    return NeedStated(at=day(at), needed_until=None if until is None else day(until))
 
 
 def flight(

@@ -24,6 +24,7 @@ from tests.domain.story import (
     granted,
     hears,
     lapsed,
+    need_stated,
     period_ended,
     planned,
     post_changed,
@@ -70,7 +71,7 @@ def test_an_account_that_nobody_asked_for_is_adopted_as_an_account() -> None:
 
 
 @pytest.mark.parametrize(
-    "event", [ad_started(), ad_stopped(), extended(), withdrawn(), declined(), refused(), post_changed()]
+    "event", [ad_started(), ad_stopped(), extended(), withdrawn(), declined(), refused(), post_changed(), need_stated()]
 )
 def test_whatever_else_comes_first_waits(event: LifecycleEvent) -> None:
     decision = hears(None, event)
@@ -350,3 +351,36 @@ def test_a_grant_says_when_it_began_not_when_it_was_heard() -> None:
     heard_late = CodeGranted(at=day(9), starts_at=day(1), expires_at=day(31))
 
     assert after(requested(0), granted(1, 31), withdrawn(5), heard_late).state is REVOKED
+
+
+def test_what_is_needed_may_be_said_of_anything_and_moves_nothing() -> None:
+    for state in State:
+        decision = hears(authorization(state), need_stated(40, 90))
+        assert (decision.outcome, decision.reason) == (STAYED, Reason.NEED_STATED)
+        assert decision.authorization is not None
+        assert (decision.authorization.state, decision.authorization.needed_until) == (state, day(90))
+
+
+def test_of_two_statements_of_need_the_newer_counts_whatever_it_says() -> None:
+    known = after(need_stated(9, None), known=authorization(needed_until=day(90)))
+
+    assert known.needed_until is None
+    assert hears(known, need_stated(4, 60)).outcome is LATE
+    assert hears(known, need_stated(9, None)).outcome is AGAIN
+    assert after(need_stated(10, 60), known=known).needed_until == day(60)
+
+
+def test_a_request_states_a_need_too_unless_it_is_silent_or_a_newer_statement_is_known() -> None:
+    known = after(requested(0, needed_until=day(60)), need_stated(5, 90))
+
+    assert after(requested(3, needed_until=day(70)), known=known).needed_until == day(90)
+    assert after(requested(7), known=known).needed_until == day(90)
+    assert after(requested(7, needed_until=day(70)), known=known).needed_until == day(70)
+
+
+def test_a_stated_need_opens_the_ladder_and_taking_it_back_shuts_it() -> None:
+    needed = after(need_stated(4, 90), known=authorization())
+
+    assert planned(authorization(), now=4).plan.why == Reason.NO_AD_NEEDS_IT
+    assert planned(needed, now=4).plan.why == Reason.RENEWAL_NEEDED
+    assert planned(after(need_stated(5, None), known=needed), now=5).plan.why == Reason.NO_AD_NEEDS_IT

@@ -26,9 +26,9 @@ from tests.domain.story import KEY, POLICY, day, hears
 CELLS = [(event, state, cell) for event, cells in GRID.items() for state, cell in zip(State, cells, strict=True)]
 
 
-def test_there_are_65_cells_one_for_each_event_and_state() -> None:
+def test_there_are_70_cells_one_for_each_event_and_state() -> None:
     assert set(GRID) == set(get_args(LifecycleEvent))
-    assert len(CELLS) == 13 * 5
+    assert len(CELLS) == 14 * 5
 
 
 def test_each_cell_ends_in_a_rule_that_always_applies_and_has_no_other_such() -> None:
@@ -117,6 +117,7 @@ def any_authorization() -> st.SearchStrategy[Authorization]:
         state_reason=st.sampled_from(Reason),
         condition_at=maybe,
         needed_until=maybe,
+        need_stated_at=maybe,
         contract_ends_at=maybe,
         requested_at=maybe,
         starts_at=maybe,

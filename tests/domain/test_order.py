@@ -26,6 +26,7 @@ from tests.domain.story import (
     extended,
     granted,
     hears,
+    need_stated,
     post_changed,
     requested,
     withdrawn,
@@ -79,7 +80,7 @@ def ending(events: Iterable[LifecycleEvent], *, now: datetime, ticks: bool = Fal
 
 
 def told(known: Authorization | None) -> Ending:
-    """State, condition, and where they mean something the end and the live ads.
+    """State, condition, need, and where they mean something the end and the live ads.
 
     The start is left out: an extension that overtakes its grant is counted from the grant before. So are a dead period's
     end, and the ads of who is asked anew, whose starts wait for the grant.
@@ -88,7 +89,7 @@ def told(known: Authorization | None) -> Ending:
         return ()
     end = known.expires_at if known.state in (State.AUTHORIZED, State.ACTIVE, State.EXPIRED) else None
     live = {ad_id for ad_id, flight in known.flights.items() if flight.is_live}
-    return (known.state, known.condition, end, live if known.state is not State.REQUESTED else None)
+    return (known.state, known.condition, known.needed_until, end, live if known.state is not State.REQUESTED else None)
 
 
 @dataclass(slots=True)
@@ -157,6 +158,8 @@ def lives(draw: st.DrawFn) -> Life:
         life.has_ads()
         if life.maybe():
             life.happens(post_changed(life.at, draw(st.sampled_from(Condition))))
+        if life.maybe():
+            life.happens(need_stated(life.at, draw(st.sampled_from((60, 90, None)))))
         if life.maybe():
             life.happens(declined(life.at))
         life.ends()

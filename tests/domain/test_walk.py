@@ -21,11 +21,13 @@ from tests.domain.story import (
     ad_started,
     ad_stopped,
     corrected,
+    day,
     declined,
     extended,
     granted,
     hears,
     lapsed,
+    need_stated,
     period_ended,
     post_changed,
     refused,
@@ -88,6 +90,20 @@ SHOWN: tuple[LifecycleEvent, ...] = (
     withdrawn(4),
 )
 
+# What is needed, said of everything that can be.
+NEEDED: tuple[LifecycleEvent, ...] = (
+    requested(0, needed_until=day(6)),
+    requested(7, needed_until=day(14)),
+    granted(1, 5),
+    granted(6, 12),
+    ad_started(2, flight_end=8),
+    ad_stopped(3),
+    period_ended(5),
+    withdrawn(3),
+    need_stated(3, 9),
+    need_stated(8, None),
+)
+
 
 @dataclass(slots=True)
 class World:
@@ -140,11 +156,12 @@ def step(world: World, known: Authorization | None, event: LifecycleEvent) -> Au
     return after
 
 
+ALPHABETS = (ALPHABET, ASIDE, SHOWN, NEEDED)
 CLOSED = 30
 
 
 def worlds() -> list[World]:
-    return [walk(alphabet, CLOSED) for alphabet in (ALPHABET, ASIDE, SHOWN)]
+    return [walk(alphabet, CLOSED) for alphabet in ALPHABETS]
 
 
 def everyone() -> list[Authorization]:
@@ -156,7 +173,7 @@ def everything() -> list[tuple[Authorization | None, LifecycleEvent, Decision]]:
 
 
 def test_the_worlds_are_walked_to_their_end() -> None:
-    for alphabet in (ALPHABET, ASIDE, SHOWN):
+    for alphabet in ALPHABETS:
         assert walk(alphabet, CLOSED).is_closed
         assert len(walk(alphabet, CLOSED).known) > 150
 

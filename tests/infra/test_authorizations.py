@@ -37,6 +37,7 @@ def full(clock: HandClock, key: str = "7200/7300") -> Authorization:
         condition_at=next(instants),
         days=30,
         needed_until=next(instants),
+        need_stated_at=next(instants),
         contract_ends_at=next(instants),
         reference='order "7" \\ ü 😀',
         item_url="https://www.tiktok.com/@ana/video/7300",
@@ -53,7 +54,12 @@ def full(clock: HandClock, key: str = "7200/7300") -> Authorization:
         suggestion="before the holidays",
         plan=Plan(action=Action.ASK, at=next(instants), why=Reason.RENEWAL_NEEDED),
         flights={"9001": Flight(ad=ad, started_at=next(instants), stopped_at=next(instants), lost_at=next(instants))},
+        measured={"EUR": Decimal("40.25"), "": Decimal("7.00")},
     )
+
+
+# Of another writer than what saves.
+MEASURED = """UPDATE authorizations SET measured = '{"EUR": "40.25", "": "7.00"}' WHERE key = %s"""
 
 
 def test_every_field_survives_the_database(engine: Engine, clock: HandClock) -> None:
@@ -65,6 +71,7 @@ def test_every_field_survives_the_database(engine: Engine, clock: HandClock) -> 
         with hot(engine) as connection:
             authorizations.save(connection, [saved], {}, now=clock.now())
             authorizations.save_ads(connection, {(saved.key, "9001"): saved.flights["9001"]})
+            connection.execute(MEASURED, [saved.key])
             loaded = authorizations.load(connection, [saved.key, "7200/unknown"])
 
         assert loaded == {saved.key: saved}

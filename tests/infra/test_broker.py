@@ -61,6 +61,35 @@ def test_a_nudge_for_later_is_not_held_back_by_one_of_now(wake: WakeKeys) -> Non
     assert (broker.queues[OUTBOX_QUEUE].qsize(), broker.queues[f"{OUTBOX_QUEUE}.DQ"].qsize()) == (1, 1)
 
 
+def resting(broker: StubBroker) -> list[int]:
+    """The numbers of the nudges that rest."""
+    queue = broker.queues[f"{OUTBOX_QUEUE}.DQ"]
+    return [dramatiq.Message.decode(queue.get_nowait()).args[0] for _ in range(queue.qsize())]
+
+
+def test_what_rests_goes_on_once_and_not_sooner(wake: WakeKeys) -> None:
+    broker = make_broker("")
+    assert isinstance(broker, StubBroker)
+    nudges = Nudges(broker, wake)
+    nudges.bulks()
+    assert nudges.begins("bulks")
+
+    nudges.bulks()
+    nudges.bulks_in(timedelta(seconds=5))
+    nudges.bulks_in(timedelta(seconds=5))
+    nudges.bulks()
+
+    assert not nudges.begins("bulks")
+    assert [nudges.begins("bulks", number) for number in resting(broker)] == [False, True]
+    assert nudges.begins("bulks")
+
+
+def test_without_redis_what_rests_goes_on() -> None:
+    away = redis.Redis(host="127.0.0.1", port=1, socket_connect_timeout=0.2)
+
+    assert Nudges(make_broker(""), RedisWakeKeys(away)).begins("bulks", 7)
+
+
 def test_a_nudge_that_redis_does_not_take_is_lost_without_a_word_to_the_caller() -> None:
     away = redis.Redis(host="127.0.0.1", port=1, socket_connect_timeout=0.2)
     nudges = Nudges(make_broker(""), RedisWakeKeys(away))

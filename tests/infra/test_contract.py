@@ -42,6 +42,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "post.changed": POST | {"condition": "private"},
     "renewal.suggested": POST | {"at": "2026-12-01T09:00:00Z", "reason": "the creator is at an event before"},
     "look.wanted": POST,
+    "need.stated": POST | {"needed_until": "2027-03-01T00:00:00+01:00", "reason": "the campaign was prolonged"},
     "creator.snoozed": MAYA | {"until": "2026-12-01T09:00:00Z"},
     "creator.opted_out": MAYA,
     "creator.opted_in": MAYA,
@@ -109,6 +110,16 @@ def test_the_domain_hears_what_was_said() -> None:
     asked = event("authorization.requested", GOOD["authorization.requested"])
     assert isinstance(asked, events.AuthorizationRequested)
     assert asked.creator == events.Creator(handle="maya", timezone="Europe/Paris")
+
+
+def test_a_need_is_an_instant_or_none_and_never_left_out() -> None:
+    stated = event("need.stated", GOOD["need.stated"])
+    assert isinstance(stated, events.NeedStated)
+    assert stated.needed_until == datetime(2027, 2, 28, 23, tzinfo=UTC)
+    assert event("need.stated", POST | {"needed_until": None}) == events.NeedStated(at=NOW, needed_until=None)
+
+    assert refused("need.stated", POST).field == "$.data.needed_until"
+    assert refused("need.stated", POST | {"needed_until": "1999-01-01T00:00:00Z"}).field == "$.data.needed_until"
 
 
 def test_an_account_s_authorization_has_a_key_of_its_own_and_needs_no_end() -> None:

@@ -8,7 +8,8 @@ from sqlalchemy import Engine, text
 from sqlmodel import SQLModel
 
 from infra import tables
-from infra.database import hot, is_current, make_engine, migrate, transaction
+from infra.database import OUTAGES, bare, hot, is_current, make_engine, migrate, transaction
+from tests.waiting import until
 
 # Everything that makes a schema, in words, without names that depend on when it was made.
 CATALOGS = {
@@ -116,6 +117,31 @@ def test_a_hot_transaction_keeps_all_or_nothing(engine: Engine) -> None:
 def test_a_connection_that_was_cut_is_replaced(engine: Engine) -> None:
     with pytest.raises(psycopg.OperationalError), hot(engine) as connection:
         connection.execute("select pg_terminate_backend(pg_backend_pid())")
+
+    with hot(engine) as connection:
+        assert connection.execute("select 1").fetchone() == (1,)
+
+
+def frozen(connection: psycopg.Connection, engine: Engine) -> None:
+    """As a process that was stopped within a transaction finds its session once it goes on."""
+    connection.execute("set local idle_in_transaction_session_timeout = '1ms'")
+    number = connection.info.backend_pid
+
+    def is_ended() -> bool:
+        with hot(engine) as other:
+            return not other.execute("select from pg_stat_activity where pid = %s", [number]).rowcount
+
+    until(is_ended)
+
+
+def test_to_be_frozen_within_a_transaction_is_an_outage_and_no_bug(engine: Engine) -> None:
+    with pytest.raises(OUTAGES), hot(engine) as connection:
+        frozen(connection, engine)
+        connection.execute("select 1")
+
+    with pytest.raises(OUTAGES), transaction(engine) as session:
+        frozen(bare(session), engine)
+        session.connection().execute(text("select 1"))
 
     with hot(engine) as connection:
         assert connection.execute("select 1").fetchone() == (1,)

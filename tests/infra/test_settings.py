@@ -58,6 +58,7 @@ def test_what_the_command_line_gives_wins() -> None:
         ("reply_to", "a@brand.test, c", "give one address"),
         ("log_format", "xml", "json"),
         ("lease_seconds", "0", "greater than or equal to 1"),
+        ("alert_money_at_risk", "5000", "'5000' does not read like USD=5000"),
     ],
 )
 def test_a_bad_value_is_named_with_its_remedy(name: str, value: str, remedy: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from everspark import address
+from everspark.outcomes import Stop
 from infra.clock import RunningClock, SystemClock
 from infra.settings import Settings, load
 
@@ -53,3 +54,27 @@ def test_the_folder_of_a_demo_stays_one_until_a_real_service_runs_on_it(settings
 
     with address.announced(settings):
         assert not address.is_demo(settings)
+
+
+def test_a_second_service_on_a_folder_is_refused_and_leaves_the_first_ones_address(settings: Settings) -> None:
+    with address.alone(settings), address.announced(settings):
+        with pytest.raises(Stop, match=r"already, at http://127\.0\.0\.1:9123: end it"), address.alone(settings):
+            pass
+        assert address.of(settings.model_copy(update={"port": 1})) == "http://127.0.0.1:9123"
+
+    with address.alone(settings):
+        pass
+
+
+def test_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(Stop, match="cannot be written to"), address.alone(load(data_dir=tmp_path / "file" / "data")):
+        pass
+
+
+def test_before_a_given_database_any_number_may_run(tmp_path: Path) -> None:
+    settings = load(data_dir=tmp_path, database_url="postgresql://elsewhere")
+
+    with address.alone(settings), address.alone(settings):
+        pass

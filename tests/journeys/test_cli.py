@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from domain.next_steps import status_in_words
 from everspark import address
 from everspark.cli import main
 from everspark.doctor import NAMES
-from everspark.standing import status_in_words
 from infra import inbox, ledger, links
 from infra.clock import RunningClock
 from infra.database import hot
@@ -458,7 +458,7 @@ def a_message(engine: Engine, *, status: str, days_ago: int) -> None:
         )
 
 
-@pytest.mark.parametrize(("status", "remedy"), [("failed", "last_error"), ("uncertain", "never sent again")])
+@pytest.mark.parametrize(("status", "remedy"), [("failed", "outbox retry"), ("uncertain", "never sent again")])
 def test_doctor_judges_the_messages_of_the_last_days_and_counts_the_older(
     everspark: Command, engine: Engine, status: str, remedy: str
 ) -> None:

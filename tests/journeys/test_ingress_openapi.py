@@ -40,6 +40,15 @@ class Deaf:
     def mailboxes(self, numbers: Any) -> None:
         """Nobody is nudged."""
 
+    def bulks(self) -> None:
+        """Nor here."""
+
+    def imports(self) -> None:
+        """Nor here."""
+
+    def looks(self) -> None:
+        """Nor here."""
+
 
 @pytest.fixture
 def address(engine: Engine, vault: Vault, clock: HandClock) -> Iterator[tuple[str, str]]:

@@ -15,6 +15,7 @@ from infra.metrics import Metrics
 from infra.public_types import PUBLIC_TYPES
 from infra.settings import Settings
 from infra.vault import Vault
+from tests.operator import COOKIE, session_of
 from tests.serving import serving
 from web.main import make_app
 
@@ -26,6 +27,15 @@ class Deaf:
     def mailboxes(self, numbers: Any) -> None:
         """Nobody is nudged."""
 
+    def bulks(self) -> None:
+        """Nor here."""
+
+    def imports(self) -> None:
+        """Nor here."""
+
+    def looks(self) -> None:
+        """Nor here."""
+
 
 @pytest.fixture
 def metrics() -> Metrics:
@@ -36,6 +46,7 @@ def metrics() -> Metrics:
 def client(engine: Engine, vault: Vault, clock: HandClock, metrics: Metrics) -> Iterator[httpx.Client]:
     app = make_app(settings=Settings(), engine=engine, vault=vault, clock=clock, nudges=Deaf(), metrics=metrics)
     with serving(app) as client:
+        client.cookies.set(COOKIE, session_of(engine, clock))
         yield client
 
 
@@ -92,7 +103,7 @@ def test_a_requested_authorization_says_what_it_waits_for(
 
     assert "Requested, and waiting" in page
     assert "access to the creator&#39;s account" in page
-    assert f"since 2026-11-22 10:00: {reason.replace(chr(39), '&#39;')}" in page
+    assert f"just now</time>: {reason.replace(chr(39), '&#39;')}" in page
 
 
 def test_what_a_person_must_do_is_said_in_plain_words(client: httpx.Client, engine: Engine, clock: HandClock) -> None:
@@ -113,18 +124,19 @@ def test_what_a_person_must_do_is_said_in_plain_words(client: httpx.Client, engi
         )
     page = client.get("/").text
 
-    assert "everspark events list --status parked" in page
+    assert 'href="/events?outcome=parked"' in page
     assert "TikTok refused a code; nothing else changed by it. The post was deleted." in page
     assert '<span class="outcome">noted</span>' in page
 
 
 def test_pages_run_nothing_that_was_not_served(client: httpx.Client) -> None:
-    for path in ("/", "/healthz", "/nowhere", "/static/everspark.css", "/openapi.json"):
+    for path in ("/", "/healthz", "/nowhere", "/static/room.css", "/openapi.json"):
         headers = client.get(path).headers
         assert headers["content-security-policy"].startswith("default-src 'none'")
         assert headers["x-content-type-options"] == "nosniff"
-    assert "<style" not in client.get("/").text
-    assert "<script" not in client.get("/").text
+    page = client.get("/").text
+    assert "<style" not in page
+    assert page.count("<script") == page.count('<script type="module" src="/static/room/')
 
 
 def test_readiness_follows_the_sweeps_and_the_oldest_event(

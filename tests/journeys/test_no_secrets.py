@@ -24,6 +24,7 @@ from standardwebhooks import Webhook
 from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
+from domain.people import Role
 from domain.renewal import Policy
 from infra import logs, producers
 from infra.broker import MemoryWakeKeys, Nudges, make_broker
@@ -36,13 +37,15 @@ from infra.signatures import new_secret
 from infra.vault import Vault
 from scheduler.sweeps import sweep_all
 from tests.deliveries import ADVERTISER, CREATOR, POST, day, instant
+from tests.operator import COOKIE, session_of
 from web.main import make_app
 from worker.drain import drain
 from worker.pay import pay
 
 KEY = bytes(range(32))
 PASSWORD = "Vt9-mail-password"
-PAGES = ("/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/schemas/", "/no-such-page")
+ROOM = ("/", "/people", "/tokens", "/settings", "/account")
+PAGES = (*ROOM, "/sign-in", "/healthz", "/readyz", "/metrics", "/openapi.json", "/schemas/", "/no-such-page")
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 codes = st.text(ALPHABET, min_size=63, max_size=63).filter(lambda body: len(set(body)) > 20).map(lambda b: f"#{b}=")
@@ -118,6 +121,7 @@ class World:
         with TestClient(app, base_url="http://127.0.0.1:8080", raise_server_exceptions=False) as http:
             answers = [answer for body in bodies for answer in self._heard(http, body, text)]
             self._works()
+            http.cookies.set(COOKIE, session_of(self.engine, self.clock, Role.ADMIN))
             answers += [http.get(page) for page in PAGES]
         for answer in answers:
             said += [answer.text, str(answer.headers)]
@@ -151,10 +155,18 @@ class World:
         yield http.post("/webhooks/crm", content=raw, headers=headers | {"webhook-signature": self.standard})
         yield http.post("/webhooks/crm", content=raw, headers=headers | {"authorization": f"Bearer {text}"})
         yield http.post(f"/webhooks/feed.{self.token}", content=raw, headers=headers)
+        for odd in self._odd(headers, text):
+            yield http.post(f"/webhooks/feed.{self.token}", content=raw, headers=odd)
         yield http.post(f"/webhooks/feed.{self.token}x", content=raw, headers=headers)
         yield http.post("/webhooks/tiktok", content=raw, headers={"tiktok-signature": f"t=1,s={self.tiktok}"})
         yield http.post(f"/webhooks/{quote(text, safe='')}", content=raw, headers=headers)
         yield http.get(f"/{quote(text, safe='')}?code={quote(text, safe='')}")
+
+    def _odd(self, headers: dict[str, str], text: str) -> Iterator[dict[str, str]]:
+        """Secrets in the headers that are kept."""
+        for n, part in enumerate((text, quote(text, safe=""), f"/webhooks/feed.{self.token}")):
+            told = {"user-agent": f"a {part}", "ce-subject": part, "webhook-id": f"odd_{self._ids}_{n}"}
+            yield headers | told | {"cookie": f"a={part}", "ce-secret": part}
 
     def _works(self) -> None:
         self.clock.advance(timedelta(minutes=6))

@@ -94,7 +94,7 @@ def test_what_was_quarantined_can_be_replayed(world: World) -> None:
     world.asks("UPDATE inbox SET occurred_at = received_at RETURNING seq")
 
     with hot(world.engine) as connection:
-        assert inbox.replay(connection, [1]) == {mailbox_of(PLAN_FAILS.key)}
+        assert inbox.replay(connection, [1]) == {1: mailbox_of(PLAN_FAILS.key)}
     world.drains()
 
     assert world.asks("SELECT outcome FROM inbox") == [("moved",)]

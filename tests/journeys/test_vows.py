@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from infra import ledger
 from infra.clock import HandClock
 from infra.database import hot
+from infra.watched import VOWS_SLICE
 from scheduler import vows
 from scheduler.sweeps import JOBS
 from tests.sweeping import DAY, HOUR, World
@@ -162,7 +163,7 @@ def test_a_plan_that_was_written_late_has_its_time(world: World) -> None:
 
 def test_every_authorization_has_its_turn_to_be_checked(world: World) -> None:
     with hot(world.engine) as connection:
-        connection.execute("SELECT setval('authorizations_id_seq', %s)", (2 * vows.SLICE + 5,))
+        connection.execute("SELECT setval('authorizations_id_seq', %s)", (2 * VOWS_SLICE + 5,))
     world.has("authorized")
 
     found = []

@@ -94,8 +94,8 @@ def demo() -> Iterator[Demo]:
 
 
 def counts(page: str) -> dict[str, int]:
-    found = re.findall(r"<dt>(\w+)</dt><dd>(\d+)</dd>", page)
-    return {state: int(count) for state, count in found}
+    found = re.findall(r'<strong>(\d+)</strong> <span class="state (\w+)"', page)
+    return {state: int(count) for count, state in found}
 
 
 def test_every_state_is_there_at_once(demo: Demo) -> None:
@@ -137,7 +137,8 @@ def test_a_second_demo_on_the_same_data_is_refused(demo: Demo) -> None:
     second = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env=clean())
 
     assert second.returncode == 1
-    assert "A demo is running on" in second.stderr
+    assert f"runs on {demo.data} already, at {demo.address}: end it" in second.stderr
+    assert demo.asks("list") != []
 
 
 def test_it_ends_cleanly_and_real_data_were_never_there() -> None:

@@ -84,13 +84,14 @@ SELECT authorizations.id, authorizations.key, item_id, account_handle, item_url,
     sightings.facts ->> 'caption' AS caption, sightings.ends_at AS shown_until,
     sightings.key IS NULL OR sightings.missing_since IS NOT NULL AS is_missing,
     greatest(sightings.seen_at, sightings.missing_since, advertisers.looked_at) AS seen_at,
-    asked.days AS asked_days, coalesce(answered.days, authorizations.days) AS wished_days,
+    asked.days AS asked_days, asked.is_sent IS TRUE AS is_asked, coalesce(answered.days, authorizations.days) AS wished_days,
     last.event AS last, last.at AS last_at, last.data ->> 'reason' AS last_reason
 FROM authorizations
 LEFT JOIN advertisers ON advertisers.advertiser_id = authorizations.advertiser_id
 LEFT JOIN sightings ON sightings.key = authorizations.key
 LEFT JOIN LATERAL (
-    SELECT days FROM asks WHERE authorization_id = authorizations.id AND period_ends_at = authorizations.expires_at
+    SELECT days, max(sent_at) OVER () IS NOT NULL AS is_sent FROM asks
+    WHERE authorization_id = authorizations.id AND period_ends_at = authorizations.expires_at
     ORDER BY rung DESC LIMIT 1
 ) AS asked ON true
 LEFT JOIN LATERAL (
@@ -129,7 +130,7 @@ def distance(ends_at: datetime | None, now: datetime) -> timedelta:
 
 def card(row: dict[str, Any], known: Authorization, handle: str, *, policy: Policy, now: datetime) -> Card:
     """One row as its creator sees it."""
-    need = need_of(known, now)
+    need = need_of(known, now, is_asked=row["is_asked"])
     return Card(
         id=row["id"],
         key=row["key"],
@@ -154,8 +155,8 @@ def card(row: dict[str, Any], known: Authorization, handle: str, *, policy: Poli
     )
 
 
-def need_of(known: Authorization, now: datetime) -> Need:
-    """What is asked of the creator: an extension from the period's window on, or once somebody planned to ask for it."""
+def need_of(known: Authorization, now: datetime, *, is_asked: bool = False) -> Need:
+    """What is asked of the creator: an extension from the period's window on, or once a message has asked for it."""
     if known.state is State.REQUESTED:
         return Need.WANTED
     if known.declined_at is not None:
@@ -165,7 +166,9 @@ def need_of(known: Authorization, now: datetime) -> Need:
         return Need.RUNS
     if ends_at <= now:
         return Need.OVER
-    if objection_to_asking(known, ends_at) or ends_at - now > window_of(known, ends_at):
+    if objection_to_asking(known, ends_at):
+        return Need.RUNS
+    if ends_at - now > window_of(known, ends_at) and not is_asked:
         return Need.RUNS
     return Need.URGENT if urgency_of(known, now) in PRESSING else Need.EXTEND
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,24 +29,27 @@ WRONG_LINK_COSTS = 8
 
 
 class Throttle:
-    """Remembers the buckets used last; one that was forgotten is full again."""
+    """Remembers the buckets used last; one that was forgotten is full again. Any thread may ask."""
 
     def __init__(self, allowance: Allowance, *, most: int = MOST_BUCKETS) -> None:
         self._allowance, self._most = allowance, most
         self._left: OrderedDict[str, tuple[float, datetime]] = OrderedDict()
+        # Or of two who ask at once the second one found no bucket, which is a full one.
+        self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._left)
 
     def wait(self, name: str, now: datetime, *, cost: float = 1) -> int:
         """0 for go ahead, else the seconds after which it is worth asking again; nothing is taken then."""
-        left, since = self._left.pop(name, (self._allowance.burst, now))
-        gained = max(0.0, (now - since).total_seconds()) * self._allowance.per_second
-        left = min(self._allowance.burst, left + gained)
-        is_enough = left >= cost
-        self._left[name] = (left - cost if is_enough else left, now)
-        if len(self._left) > self._most:
-            self._left.popitem(last=False)
+        with self._lock:
+            left, since = self._left.pop(name, (self._allowance.burst, now))
+            gained = max(0.0, (now - since).total_seconds()) * self._allowance.per_second
+            left = min(self._allowance.burst, left + gained)
+            is_enough = left >= cost
+            self._left[name] = (left - cost if is_enough else left, now)
+            if len(self._left) > self._most:
+                self._left.popitem(last=False)
         return 0 if is_enough else max(1, math.ceil((cost - left) / self._allowance.per_second))
 
 
@@ -63,7 +67,9 @@ def address_of(peer: str, headers: Mapping[str, str]) -> str:
 
 
 def _parsed(text: str) -> IPv4Address | IPv6Address | None:
+    """A socket that listens on `::` tells IPv4 as ::ffff:192.0.2.7: it is meant, not the one network of all of those."""
     try:
-        return ip_address(text)
+        parsed = ip_address(text)
     except ValueError:
         return None
+    return getattr(parsed, "ipv4_mapped", None) or parsed

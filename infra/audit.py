@@ -1,0 +1,27 @@
+"""The audit log: who did what, on what, in the transaction in which it was done. Never a secret, never a code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+def note(
+    connection: psycopg.Connection[Any],
+    *,
+    at: datetime,
+    actor: str,
+    act: str,
+    subject: str | None = None,
+    about: Mapping[str, Any] = NOTHING,
+) -> None:
+    """`actor`: `user:ada@example.com`, `token:crm-import`, `cli:ada`; `act`: a constant name such as `person.invited`."""
+    query = "INSERT INTO audit (at, actor, act, subject, about) VALUES (%s, %s, %s, %s, %s)"
+    connection.execute(query, [at, actor, act, subject, Jsonb(dict(about))])

@@ -1,0 +1,51 @@
+"""The audit log as people read it: who did what, on what, the newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+Connection = psycopg.Connection[Any]
+Row = dict[str, Any]
+HIGHEST = 2**63 - 1
+LONGEST = 320
+
+# Each condition stands only where it is asked for: the indexes by actor and by subject are used, and the order is theirs.
+CONDITIONS = {
+    "actor": "actor IN (%(actor)s, 'user:' || %(actor)s, 'token:' || %(actor)s, 'cli:' || %(actor)s)",
+    "subject": "subject = %(subject)s",
+    "act": "(act = %(act)s OR starts_with(act, %(act)s || '.'))",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """A filter. `actor` with or without `user:`, `token:`, `cli:`; `act` a name or its first word. Empty: any."""
+
+    actor: str = ""
+    subject: str = ""
+    act: str = ""
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """Those that are asked for."""
+        told = {"actor": self.actor, "subject": self.subject, "act": self.act}
+        return {name: value for name, value in told.items() if value}
+
+
+def wanted_of(told: Mapping[str, str]) -> Wanted:
+    """Texts that are too long are cut: they match nothing."""
+    words = {name: told.get(name, "").strip().replace("\x00", "")[:LONGEST] for name in CONDITIONS}
+    return Wanted(**words)
+
+
+def page(connection: Connection, wanted: Wanted, *, before: int | None = None, limit: int) -> list[Row]:
+    """The newest first, those below the number `before`."""
+    conditions = " AND ".join(["id < %(before)s", *(CONDITIONS[name] for name in wanted.parts)])
+    query = f"SELECT id, at, actor, act, subject, about FROM audit WHERE {conditions} ORDER BY id DESC LIMIT %(limit)s"
+    values = wanted.parts | {"before": HIGHEST if before is None else before, "limit": limit}
+    return connection.cursor(row_factory=dict_row).execute(query.encode(), values).fetchall()

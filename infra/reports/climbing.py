@@ -1,0 +1,63 @@
+"""All that climbed to a person and is open, as its page lists it: the most money first, a page at a time."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+
+from infra.chosen import policy_of
+from infra.reports.today import Escalated, channels_of, climbed
+from infra.settings import Settings
+
+# Each authorization with its last step, by what the worker reckons to be at risk; what has lapsed comes after.
+PAGE = """
+SELECT last.id, coalesce(at_risk, 0) FROM (
+    SELECT DISTINCT ON (authorization_id) id, authorization_id FROM escalations
+    WHERE resolved_at IS NULL ORDER BY authorization_id, id DESC
+) AS last JOIN authorizations ON authorizations.id = last.authorization_id
+WHERE %(risk)s::numeric IS NULL OR (coalesce(at_risk, 0), last.id) < (%(risk)s, %(id)s)
+ORDER BY coalesce(at_risk, 0) DESC, last.id DESC LIMIT %(limit)s
+"""
+
+# The money and the number of a row; as much as the column holds.
+PLACE = re.compile(r"([0-9]{1,14}(?:\.[0-9]{1,4})?):([0-9]{1,18})")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Climbed:
+    """One page. `more`: what the next one begins after, empty where there is none."""
+
+    items: list[Escalated]
+    more: str = ""
+
+
+def page(
+    connection: psycopg.Connection[Any], settings: Settings, *, after: str = "", limit: int, now: datetime
+) -> Climbed:
+    """Those after the place `after`; a place that cannot be read is the beginning."""
+    risk, number = _place(after)
+    rows = connection.execute(PAGE, {"risk": risk, "id": number, "limit": limit + 1}).fetchall()
+    items = climbed(
+        connection,
+        [row[0] for row in rows[:limit]],
+        policy=policy_of(settings),
+        channels=channels_of(settings.creator_channel_url.get_secret_value()),
+        now=now,
+    )
+    last = rows[limit - 1] if len(rows) > limit else None
+    return Climbed(items=items, more=f"{last[1]}:{last[0]}" if last else "")
+
+
+def is_place(text: str) -> bool:
+    """Whether a page may begin after it."""
+    return PLACE.fullmatch(text) is not None
+
+
+def _place(text: str) -> tuple[Decimal | None, int]:
+    found = PLACE.fullmatch(text)
+    return (Decimal(found[1]), int(found[2])) if found else (None, 0)

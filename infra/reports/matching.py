@@ -1,0 +1,140 @@
+"""A filter as SQL over `authorizations`: a condition whose every part walks an index, and the states that it leaves.
+
+Words of enumerations are written out, so that the planner can tell which partial index covers them; whatever somebody typed
+is a parameter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from domain.authorization import RUNNING_STATES, State
+from domain.filters import Filter
+from infra.reports import searching
+from infra.reports.searching import Found
+from infra.sightings import CONFIRMED_AT
+from infra.tables import quoted
+
+RUNNING = f"authorizations.state IN ({quoted(RUNNING_STATES)})"
+ENDS_AT = "authorizations.expires_at"
+A_DAY = timedelta(days=1)
+CREATOR = """
+(authorizations.creator_id = (SELECT id FROM creators WHERE handle = %(creator)s)
+    OR authorizations.account_handle = %(creator)s)
+"""
+# What somebody typed, by the filter's part.
+TYPED = {
+    "advertiser": "authorizations.advertiser_id = %(advertiser)s",
+    "creator": CREATOR,
+    "campaign": "authorizations.reference = %(campaign)s",
+    "risk_from": "authorizations.at_risk > 0 AND authorizations.at_risk >= %(risk_from)s",
+    "currency": "authorizations.currency = %(currency)s",
+    "unconfirmed": f"coalesce({CONFIRMED_AT}, '-infinity') < %(unconfirmed)s",
+}
+
+
+# Those of whom TikTok was not asked for so long are hardly ever confirmed.
+NOT_LOOKED_AT = """
+authorizations.advertiser_id IN (
+    SELECT advertiser_id FROM advertisers WHERE coalesce(looked_at, '-infinity') < %(unconfirmed)s)
+"""
+
+
+def condition(
+    wanted: Filter, now: datetime, *, found: Found | None = None, among: frozenset[State] = frozenset(State)
+) -> tuple[str, dict[str, Any]]:
+    """The condition of a WHERE clause over `authorizations`, and the values of its parameters.
+
+    `found`: what its search finds, where that was looked for before. `among`: the states that are looked at in any case.
+    """
+    parts = [f"({part})" for part in _parts(wanted, found, among)]
+    values = dict(_values(wanted, now)) | {"search_ids": list(found.ids) if found else None}
+    return " AND ".join(parts) or "TRUE", values
+
+
+def likely(wanted: Filter, now: datetime, *, found: Found | None = None) -> tuple[str, dict[str, Any]] | None:
+    """A condition that an index finds and that only matches meet; None where the filter's own is found by one."""
+    if found is not None and not found.is_all:
+        return condition(wanted, now, found=replace(found, is_all=True))
+    if wanted.unconfirmed is None:
+        return None
+    where, values = condition(wanted, now, found=found)
+    return f"{where} AND {NOT_LOOKED_AT}", values
+
+
+def states_of(wanted: Filter) -> frozenset[State]:
+    """The states that a match may have: what is asked of money, of days left or of TikTok is asked of what is in force."""
+    states = frozenset(wanted.state or State)
+    if wanted.risk_from is not None or wanted.unconfirmed is not None or is_ahead(wanted):
+        return states & frozenset(RUNNING_STATES)
+    if wanted.left_to is not None and wanted.left_to < 0:
+        return states & {State.EXPIRED}
+    if has_days(wanted):
+        return states & {*RUNNING_STATES, State.EXPIRED}
+    return states
+
+
+def has_days(wanted: Filter) -> bool:
+    """Whether an end is asked for, so that what has none cannot match."""
+    return wanted.left_from is not None or wanted.left_to is not None
+
+
+def is_ahead(wanted: Filter) -> bool:
+    """Whether days left are asked for, and not days since the end."""
+    match wanted.left_from, wanted.left_to:
+        case None, None:
+            return False
+        case None, int(most):
+            return most >= 0
+        case least, _:
+            return least is not None and least >= 0
+
+
+def _parts(wanted: Filter, found: Found | None, among: frozenset[State]) -> Iterator[str]:
+    states = states_of(wanted) & among
+    if len(states) < len(State):
+        yield f"authorizations.state IN ({quoted(sorted(states))})" if states else "FALSE"
+    if wanted.route:
+        yield f"authorizations.route IN ({quoted(wanted.route)})"
+    if wanted.condition:
+        yield f"authorizations.condition IN ({quoted(wanted.condition)})"
+    if has_days(wanted):
+        yield _days(wanted, states)
+    yield from (part for name, part in TYPED.items() if getattr(wanted, name) not in ("", None))
+    if wanted.search:
+        yield searching.part(found)
+
+
+def _days(wanted: Filter, states: frozenset[State]) -> str:
+    """What is in force though its end is past has no day left: the clock is about to see to it."""
+    within = [f"{ENDS_AT} IS NOT NULL"]
+    if wanted.left_from:
+        within.append(f"{ENDS_AT} >= %(left_from)s")
+    if wanted.left_to is not None:
+        within.append(f"{ENDS_AT} <= %(left_to)s")
+    bounds = " AND ".join(within)
+    if State.EXPIRED not in states or states == {State.EXPIRED}:
+        return bounds
+    # Written twice, since what runs and what has ended have an index each.
+    return f"({RUNNING} AND {bounds}) OR (authorizations.state = 'expired' AND {bounds})"
+
+
+def _values(wanted: Filter, now: datetime) -> Iterator[tuple[str, Any]]:
+    yield from {
+        "advertiser": wanted.advertiser,
+        "creator": wanted.creator,
+        "campaign": wanted.campaign,
+        "currency": wanted.currency,
+        "risk_from": wanted.risk_from,
+        "left_from": _away(now, wanted.left_from),
+        "left_to": _away(now, wanted.left_to),
+        "unconfirmed": _away(now, -wanted.unconfirmed) if wanted.unconfirmed is not None else None,
+        **searching.values(wanted.search),
+    }.items()
+
+
+def _away(now: datetime, days: int | None) -> datetime | None:
+    return None if days is None else now + days * A_DAY

@@ -1,0 +1,237 @@
+"""Imports of existing codes: a sheet is taken in as a stream, kept sealed, checked and applied batch by batch by the worker,
+paused and ended by people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+import msgspec
+import psycopg
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from domain import sheets
+from domain.sheets import Column, SheetError
+from infra import audit
+from infra.bulk_tables import OPEN, Progress, Stage
+from infra.incoming import without_codes
+from infra.sheet_forgetting import FULL, forget
+from infra.sheet_text import lines_of
+from infra.vault import Vault
+
+# Ten times what an agency has, far below what would fill a disk unseen.
+MOST_ROWS = 500_000
+LONGEST_NAME = 120
+ROWS_AT_ONCE = 1_000
+# Bound into what is sealed: a row of a sheet opens as nothing else.
+CONTEXT = "sheet"
+encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sheet:
+    """One import as it stands. `place` and `last_line` are lines of the sheet; the other numbers count rows."""
+
+    id: int
+    name: str
+    actor: str
+    stage: Stage
+    status: Progress
+    is_dry_run: bool
+    is_forgotten: bool
+    ignored: list[str]
+    lines: int
+    last_line: int
+    place: int
+    good: int
+    bad: int
+    again: int
+    applied: int
+    created_at: datetime
+    ended_at: datetime | None
+    emptied_at: datetime | None
+    trouble: str | None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stage", Stage(self.stage))
+        object.__setattr__(self, "status", Progress(self.status))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it goes on by itself."""
+        return self.status in (Progress.WAITING, Progress.RUNNING)
+
+    @property
+    def has_ended(self) -> bool:
+        return self.status is Progress.DONE
+
+    @property
+    def may_be_applied(self) -> bool:
+        """Whether it was checked, has something good in it, and a person's word is all that it waits for."""
+        is_checked = self.stage is Stage.CHECK and self.has_ended
+        return is_checked and self.good > 0 and not self.is_forgotten
+
+    @property
+    def is_applied(self) -> bool:
+        """Whether all its good rows were applied."""
+        return self.stage is Stage.APPLY and self.has_ended and self.applied == self.good
+
+    @property
+    def total(self) -> int:
+        """Rows of the present stage."""
+        return self.lines if self.stage is Stage.CHECK else self.good
+
+    @property
+    def done(self) -> int:
+        """How many of them were reached."""
+        return self.good + self.bad + self.again if self.stage is Stage.CHECK else self.applied
+
+
+FIELDS = ", ".join(Sheet.__dataclass_fields__)
+
+
+def receive(
+    connection: psycopg.Connection[Any],
+    chunks: Iterable[bytes],
+    *,
+    vault: Vault,
+    name: str,
+    actor: str,
+    now: datetime,
+    is_dry_run: bool = True,
+) -> int:
+    """The number of a new import; kept whole or, by the caller's transaction, not at all. Nudge `imports` after the commit.
+
+    However long the sheet, no more than ROWS_AT_ONCE rows are held. Hand in what was stored before: a sender that is
+    slow would hold the transaction. Raises SheetError.
+    """
+    heading, rows = sheets.read(lines_of(chunks))
+    query = (
+        "INSERT INTO imports (name, actor, is_dry_run, ignored, created_at) VALUES (%s, %s, %s, %s, %s) RETURNING id"
+    )
+    values = [_name(name), actor, is_dry_run, Jsonb(list(heading.ignored)), now]
+    ((number,),) = connection.execute(query, values).fetchall()
+    count, last_line = _keep(connection, vault, number, rows)
+    if not count:
+        raise SheetError("The sheet has no rows below its first line. Add them, then send it again.")
+    connection.execute("UPDATE imports SET lines = %s, last_line = %s WHERE id = %s", [count, last_line, number])
+    about = {"name": _name(name), "rows": count, "dry_run": is_dry_run}
+    audit.note(connection, at=now, actor=actor, act="import.uploaded", subject=f"import/{number}", about=about)
+    return int(number)
+
+
+def unsealed(vault: Vault, sealed: bytes) -> dict[Column, str]:
+    """The cells of one row. Raises UnsealError under another key."""
+    return msgspec.json.decode(vault.unseal(sealed, context=CONTEXT), type=dict[Column, str])
+
+
+def apply(connection: psycopg.Connection[Any], number: int, *, actor: str, now: datetime) -> None:
+    """The good rows of a sheet that was checked go to the inbox. Nudge `imports` after the commit. Raises SheetError."""
+    sheet = need(connection, number, lock=True)
+    if not sheet.may_be_applied:
+        raise SheetError(_why_not(sheet))
+    query = """
+    UPDATE imports SET stage = 'apply', status = 'waiting', is_dry_run = false, place = 0, ended_at = NULL,
+        claimed_until = NULL WHERE id = %s
+    """
+    connection.execute(query, [number])
+    subject, about = f"import/{number}", {"rows": sheet.good}
+    audit.note(connection, at=now, actor=actor, act="import.applied", subject=subject, about=about)
+
+
+def pause(connection: psycopg.Connection[Any], number: int, *, actor: str, now: datetime) -> None:
+    """It stops after the batch that is in hand. Raises SheetError where it has ended."""
+    _change(connection, number, Progress.PAUSED, actor=actor, now=now)
+
+
+def go_on(connection: psycopg.Connection[Any], number: int, *, actor: str, now: datetime) -> None:
+    """It goes on where it stopped, also after a failure. Nudge `imports` after the commit. Raises SheetError."""
+    _change(connection, number, Progress.WAITING, actor=actor, now=now)
+
+
+def end(connection: psycopg.Connection[Any], number: int, *, actor: str, now: datetime) -> None:
+    """It is over, with what is done by now, and its codes are forgotten; also one that was only checked. Nudge `imports`
+    after the commit: the codes of a large sheet take more than one transaction. Raises SheetError.
+    """
+    _change(connection, number, Progress.DONE, actor=actor, now=now)
+    forget(connection, number, now=now)
+
+
+def load(connection: psycopg.Connection[Any], number: int) -> Sheet | None:
+    """One of them."""
+    cursor = connection.cursor(row_factory=class_row(Sheet))
+    return cursor.execute(f"SELECT {FIELDS} FROM imports WHERE id = %s".encode(), [number]).fetchone()
+
+
+def listed(connection: psycopg.Connection[Any], *, before: int | None = None, limit: int = 50) -> list[Sheet]:
+    """The newest first, those before the number `before`."""
+    cursor = connection.cursor(row_factory=class_row(Sheet))
+    query = f"SELECT {FIELDS} FROM imports WHERE id < coalesce(%s, 9223372036854775807) ORDER BY id DESC LIMIT %s"
+    return cursor.execute(query.encode(), [before, limit]).fetchall()
+
+
+def need(connection: psycopg.Connection[Any], number: int, *, lock: bool = False) -> Sheet:
+    """One of them, kept for this transaction if `lock`. Raises SheetError where there is none."""
+    if lock:
+        connection.execute("SELECT FROM imports WHERE id = %s FOR UPDATE", [number])
+    sheet = load(connection, number)
+    if sheet is None:
+        raise SheetError(f"There is no import {number}.")
+    return sheet
+
+
+def is_any_neglected(connection: psycopg.Connection[Any], *, now: datetime) -> bool:
+    """Whether an open one has had no batch for a while, or codes of one that is over are still there."""
+    query = f"SELECT EXISTS (SELECT FROM imports WHERE {OPEN} AND coalesce(claimed_until <= %s, true) OR {FULL})"
+    row = connection.execute(query.encode(), [now]).fetchone()
+    return row is not None and bool(row[0])
+
+
+def _name(text: str) -> str:
+    """A file's name as it may be shown; a pasted sheet has none."""
+    plain = "".join(character for character in text if character.isprintable()).strip()
+    return str(without_codes(plain))[:LONGEST_NAME] or "pasted"
+
+
+def _keep(
+    connection: psycopg.Connection[Any], vault: Vault, number: int, rows: Iterator[tuple[int, dict[Column, str]]]
+) -> tuple[int, int]:
+    """How many rows there were, and on which line the last one is."""
+    count = last_line = 0
+    with connection.cursor() as cursor:
+        while batch := list(islice(rows, ROWS_AT_ONCE)):
+            count, last_line = count + len(batch), batch[-1][0]
+            if count > MOST_ROWS:
+                raise SheetError(f"The sheet has more than {MOST_ROWS:,} rows. Send it in several parts.")
+            with cursor.copy("COPY sheet_rows (import_id, line, sealed) FROM STDIN") as copy:
+                for line, cells in batch:
+                    copy.write_row((number, line, vault.seal(encode(cells).decode(), context=CONTEXT)))
+    return count, last_line
+
+
+def _change(connection: psycopg.Connection[Any], number: int, status: Progress, *, actor: str, now: datetime) -> None:
+    sheet = need(connection, number, lock=True)
+    if sheet.has_ended and not (status is Progress.DONE and sheet.may_be_applied):
+        raise SheetError("It has ended already.")
+    if sheet.status is not status or status is Progress.DONE:
+        query = "UPDATE imports SET status = %s, ended_at = %s, trouble = NULL, claimed_until = NULL WHERE id = %s"
+        connection.execute(query, [status, now if status is Progress.DONE else None, number])
+        audit.note(connection, at=now, actor=actor, act=f"import.{VERBS[status]}", subject=f"import/{number}")
+
+
+VERBS = {Progress.PAUSED: "paused", Progress.WAITING: "resumed", Progress.DONE: "ended"}
+
+
+def _why_not(sheet: Sheet) -> str:
+    if sheet.stage is Stage.APPLY:
+        return "It was applied already, or is being applied."
+    if not sheet.has_ended:
+        return "It is being checked: wait for the end of that."
+    if not sheet.good:
+        return "None of its rows can be applied. Mend them in the sheet, then send it again."
+    return "Its codes are no longer kept. Send the sheet again."

@@ -1,0 +1,105 @@
+"""A sheet with bad rows in a real browser: sent in, read, applied, as it happens; phone and desktop, light and dark."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Browser, Page, ViewportSize
+from sqlalchemy import Engine
+
+from infra.broker import make_broker, make_nudges
+from infra.clock import HandClock
+from infra.settings import load
+from infra.vault import Vault
+from tests.importing import ADVERTISER, Desk, code, post, sheet, with_code, with_end
+from tests.operator import COOKIE, session_of
+from tests.serving import serving
+from web.main import make_app
+
+PHONE, DESKTOP = ViewportSize(width=390, height=844), ViewportSize(width=1280, height=900)
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+LARGEST = 100_000
+# In the order of the sheet; the first line is the heading's.
+ROWS = (
+    with_code(1),
+    with_code(2, ends="2027-01-31"),
+    with_end(3),
+    [ADVERTISER, "https://vm.tiktok.com/ZMabcdef/", "@creator.4", code(4), ""],
+    [ADVERTISER, post(5), "@creator.5", "ask Maya", "31/12/2026"],
+    ["7.2E+18", post(6), "@creator.6", code(6), ""],
+    with_end(3),
+    with_end(8),
+)
+
+
+@pytest.fixture
+def room(engine: Engine, clock: HandClock, vault: Vault) -> Iterator[tuple[Desk, str]]:
+    app = make_app(settings=load(), engine=engine, vault=vault, clock=clock, nudges=make_nudges(make_broker("")))
+    with serving(app) as client:
+        yield Desk(engine, clock, vault), str(client.base_url)
+
+
+def looked_at(page: Page, viewport: ViewportSize, name: str) -> None:
+    """Everybody can read and use it; a picture is kept where EVERSPARK_PICTURES names a folder for them."""
+    found = Axe().run(page, options=RULES)
+    assert found.violations_count == 0, f"{name}\n{found.generate_report()}"
+    assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"], name
+    assert len(page.content()) < LARGEST
+    if folder := os.environ.get("EVERSPARK_PICTURES"):
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+
+
+@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_sheet_with_bad_rows_is_read_and_the_good_ones_are_applied(
+    browser: Browser, room: tuple[Desk, str], viewport: ViewportSize, scheme: str, tmp_path: Path
+) -> None:
+    desk, url = room
+    context = browser.new_context(
+        viewport=viewport,
+        color_scheme=scheme,  # type: ignore[arg-type]  # literals elsewhere
+        base_url=url,
+        bypass_csp=True,  # the policy stands aside for axe, which has to run its own
+    )
+    context.add_cookies([{"name": COOKIE, "value": session_of(desk.engine, desk.clock), "url": url}])
+    page, mark = context.new_page(), f"{viewport['width']}-{scheme}"
+    (tmp_path / "codes.csv").write_text(sheet(*ROWS))
+
+    page.goto("/imports")
+    looked_at(page, viewport, f"{mark}-imports-empty")
+    page.click("button:has-text('Check it')")
+    page.wait_for_selector("[role=alert]")
+    looked_at(page, viewport, f"{mark}-imports-nothing")
+
+    page.set_input_files("input[type=file]", tmp_path / "codes.csv")
+    page.click("button:has-text('Check it')")
+    page.wait_for_selector("h2:has-text('Being checked')")
+    looked_at(page, viewport, f"{mark}-import-being-checked")
+    desk.works()
+    page.wait_for_selector("h2:text-is('Checked')")
+    assert "Open it, and copy the whole address" in page.inner_text("tbody tr:first-child")
+    looked_at(page, viewport, f"{mark}-import-checked")
+
+    page.click("button:has-text('Apply the 4 good rows')")
+    page.wait_for_selector("h2:has-text('Being applied')")
+    desk.works()
+    page.wait_for_selector("h2:text-is('Applied')")
+    page.goto("/imports/1?show=good")
+    assert page.locator("#report tbody tr").count() == 4
+    assert "authorized now" in page.inner_text("#report")
+    looked_at(page, viewport, f"{mark}-import-applied")
+    assert code(1) not in page.content()
+
+    page.goto("/imports")
+    page.fill("textarea", sheet(with_end(8), with_end(9), separator="\t"))
+    looked_at(page, viewport, f"{mark}-imports")
+    page.click("button:has-text('Check it')")
+    page.wait_for_selector("h2:has-text('Being checked')")
+    desk.works()
+    page.wait_for_selector("text=an end that is no earlier")
+    assert desk.sheet(2).again == 1
+    context.close()

@@ -1,0 +1,316 @@
+"""The list of authorizations: found, filtered, sorted, paged through, chosen from, kept as a view, taken away as a sheet."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from html import unescape
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from psycopg.rows import dict_row
+from sqlalchemy import Engine
+from starlette.testclient import TestClient
+
+from domain.events import Creator
+from domain.people import Role
+from infra import authorizations
+from infra.broker import make_broker, make_nudges
+from infra.clock import HandClock
+from infra.database import hot
+from infra.reports.exporting import COLUMNS, FORMULA, harmless
+from infra.reports.listing import PAGE
+from infra.settings import load
+from infra.vault import Vault
+from infra.views import MOST
+from tests.operator import Operator, quick_passwords
+from tests.portfolio import Post, holds
+from web.main import make_app
+
+DAY = timedelta(days=1)
+Enter = Callable[..., Operator]
+
+
+@pytest.fixture
+def enter(engine: Engine, clock: HandClock, vault: Vault) -> Iterator[Enter]:
+    """Somebody of a role."""
+    app = make_app(
+        settings=load(),
+        engine=engine,
+        vault=vault,
+        clock=clock,
+        nudges=make_nudges(make_broker("")),
+        passwords=quick_passwords(),
+    )
+    with TestClient(app, base_url="http://127.0.0.1:8080") as http:
+        yield lambda role=Role.OPERATOR: Operator(http, engine, clock, role)
+
+
+def posts(engine: Engine, clock: HandClock, count: int = 6) -> list[Post]:
+    """Each ends two days after the one before, and spends more."""
+    made = [
+        Post(number=number, creator=f"creator_{number}", ends=number * 2, flight=60, spend=str(number * 10))
+        for number in range(1, count + 1)
+    ]
+    holds(engine, made, now=clock.now())
+    return made
+
+
+def shown(somebody: Operator) -> list[int]:
+    """The posts on the page that is open, in its order."""
+    return [
+        int(number) - 7300000000000000000
+        for number in re.findall(r'<span class="id">(?:\d+/<wbr>)?(\d+)</span>', somebody.page.text)
+    ]
+
+
+def follows(somebody: Operator, words: str) -> Operator:
+    """Clicks on a link by what it says."""
+    found = re.search(rf'<a[^>]*href="([^"]+)"[^>]*>(?:<span>)?{words}', somebody.page.text)
+    assert found, somebody.text
+    somebody.opens(unescape(found[1]))
+    return somebody
+
+
+def audit_of(engine: Engine) -> list[dict[str, Any]]:
+    with hot(engine) as connection:
+        query = "SELECT actor, act, about FROM audit WHERE act LIKE 'view.%%' OR act LIKE 'auth%%' ORDER BY id"
+        return connection.cursor(row_factory=dict_row).execute(query, []).fetchall()
+
+
+def test_what_ends_first_stands_first_with_its_money_and_what_comes_next(
+    enter: Enter, engine: Engine, clock: HandClock
+) -> None:
+    posts(engine, clock)
+    ada = enter()
+
+    ada.opens("/authorizations")
+
+    assert shown(ada) == [1, 2, 3, 4, 5, 6]
+    assert "6 authorizations" in ada.text
+    assert "@creator_1" in ada.text
+    assert "300 EUR" in ada.text.replace("\u202f", " ")
+    assert "Ask the creator" in ada.text
+    assert "something that needs the authorization runs on after its end" in ada.text
+    assert 'href="/authorizations/1"' in ada.page.text
+
+
+def test_a_filter_becomes_chips_a_heading_and_one_address(enter: Enter, engine: Engine, clock: HandClock) -> None:
+    posts(engine, clock)
+    ada = enter()
+
+    answer = ada.opens("/authorizations?search=&sort=end&left_to=7&creator=&state=expired&state=active&currency=eur")
+
+    assert (answer.status_code, answer.headers["location"]) == (
+        303,
+        "/authorizations?state=active&state=expired&left_to=7&currency=EUR",
+    )
+    ada.opens(answer.headers["location"])
+    assert shown(ada) == [1, 2, 3]
+    assert "active or expired, ending within 7 days, in EUR" in ada.text
+    follows(ada, "ending within 7 days")
+    assert len(shown(ada)) == 6
+    follows(follows(follows(ada, "in EUR"), "active"), "expired")
+    assert ada.page.url.path == "/authorizations"
+    assert not ada.page.url.query
+
+
+def test_it_is_sorted_by_money_and_searched(enter: Enter, engine: Engine, clock: HandClock) -> None:
+    posts(engine, clock)
+    ada = enter()
+
+    ada.opens("/authorizations")
+    follows(ada, "most money at risk")
+    assert shown(ada) == [6, 5, 4, 3, 2, 1]
+    ada.opens("/authorizations?search=%40Creator_4")
+    assert shown(ada) == [4]
+    ada.opens("/authorizations?search=creator_99")
+    assert "Nothing is matching “creator_99”." in ada.text
+    assert "the last four characters of a code" in ada.text
+
+
+def test_pages_go_on_and_back(enter: Enter, engine: Engine, clock: HandClock) -> None:
+    posts(engine, clock, count=PAGE + 7)
+    ada = enter()
+
+    ada.opens("/authorizations")
+    first = shown(ada)
+    follows(ada, "Further on")
+    assert shown(ada) == list(range(PAGE + 1, PAGE + 8))
+    assert f"{PAGE + 7} authorizations" in ada.text
+    follows(ada, "‹ Back")
+    assert shown(ada) == first == list(range(1, PAGE + 1))
+    assert ada.opens("/authorizations?after=7_x_1").headers["location"] == "/authorizations"
+
+
+def test_what_cannot_be_read_stands_beside_its_field_and_nothing_is_listed(
+    enter: Enter, engine: Engine, clock: HandClock
+) -> None:
+    posts(engine, clock)
+    ada = enter()
+
+    answer = ada.opens("/authorizations?left_to=soon&risk_from=much&sort=colour")
+
+    assert answer.status_code == 422
+    assert shown(ada) == []
+    assert "left to: a whole number of days, at most 3650" in ada.text
+    assert "An amount such as 250 or 99.50." in ada.text
+    assert "sort: one of end, money, newest, changed" in ada.text
+    assert 'value="soon" aria-invalid="true"' in ada.page.text
+    assert ada.opens("/authorizations.csv?left_to=soon").status_code == 422
+
+
+@pytest.mark.parametrize("place", ["-1", "zz", "1" * 19, "²"])
+def test_a_list_goes_on_below_a_number_and_nowhere_else(
+    enter: Enter, engine: Engine, clock: HandClock, place: str
+) -> None:
+    posts(engine, clock)
+    ada = enter()
+
+    for path in ("/events", "/acts", "/imports", "/outbox", "/sweeps", "/audit", "/authorizations/1"):
+        assert ada.opens(f"{path}?before={place}").status_code == 422, path
+        assert "begin without it" in ada.text
+        assert ada.opens(f"{path}?before=").status_code == 200, path
+        assert ada.opens(f"{path}?before=7").status_code == 200, path
+
+
+@pytest.mark.parametrize("path", ["/authorizations", "/authorizations.csv"])
+def test_a_misspelt_word_of_the_address_lists_nothing(
+    enter: Enter, engine: Engine, clock: HandClock, path: str
+) -> None:
+    posts(engine, clock)
+    ada = enter()
+
+    answer = ada.opens(f"{path}?statee=active")
+
+    assert answer.status_code == 422
+    assert shown(ada) == []
+    assert "statee: no part of a filter; there are state, route" in ada.text
+
+
+def test_an_empty_house_is_taught_what_to_do(enter: Enter) -> None:
+    ada = enter()
+
+    ada.opens("/authorizations")
+
+    assert "No authorization is known yet." in ada.text
+    assert "everspark producer add crm" in ada.text
+
+
+def test_chosen_rows_and_all_that_match_go_to_the_question_before_an_act(
+    enter: Enter, engine: Engine, clock: HandClock
+) -> None:
+    made = posts(engine, clock)
+    ada = enter()
+
+    ada.opens("/authorizations?left_to=7")
+    ada.sends("/acts/preview", act="look", query="left_to=7", key=[made[0].key, made[2].key])
+    assert "2" in ada.text
+    assert made[1].key not in ada.page.text
+    ada.opens("/authorizations?left_to=7")
+    ada.sends("/acts/preview", act="look", query="left_to=7", everything="1")
+    assert "ending within 7 days" in ada.text
+    ada.opens("/authorizations?left_to=7")
+    assert ada.sends("/acts/preview", act="look", query="left_to=7").status_code == 422
+    assert "Choose authorizations first" in ada.text
+
+
+def test_a_viewer_reads_and_chooses_nothing(enter: Enter, engine: Engine, clock: HandClock) -> None:
+    posts(engine, clock)
+    viewer = enter(Role.VIEWER)
+
+    viewer.opens("/authorizations")
+
+    assert len(shown(viewer)) == 6
+    assert "/acts/preview" not in viewer.page.text
+    assert "Choose" not in viewer.text
+
+
+def test_views_are_kept_used_replaced_and_deleted_by_whom_they_belong_to(
+    enter: Enter, engine: Engine, clock: HandClock
+) -> None:
+    posts(engine, clock)
+    ada, grace = enter(), enter(Role.ADMIN)
+
+    ada.opens("/authorizations?left_to=7&sort=money")
+    answer = ada.sends("/views", name=" Mine ", query="left_to=7&sort=money")
+    assert answer.headers["location"] == "/authorizations?left_to=7&sort=money"
+    ada.opens("/authorizations")
+    follows(ada, "Mine")
+    assert shown(ada) == [3, 2, 1]
+    ada.sends("/views", name="Mine", query="sort=newest&state=ACTIVE")
+    ada.opens("/authorizations")
+    assert 'href="/authorizations?state=active&amp;sort=newest"' in ada.page.text
+
+    grace.opens("/authorizations")
+    assert "Mine" not in grace.text
+    grace.sends("/views/1/delete", query="")
+    ada.opens("/authorizations")
+    assert "Mine" in ada.text
+    ada.sends("/views/1/delete", query="left_to=7")
+    ada.opens("/authorizations")
+    assert "Mine" not in ada.text
+    assert [row["act"] for row in audit_of(engine)] == ["view.saved", "view.saved", "view.deleted"]
+    assert audit_of(engine)[0]["about"] == {"name": "Mine", "query": "left_to=7&sort=money"}
+
+
+def test_a_view_needs_a_name_and_there_is_an_end_to_them(enter: Enter) -> None:
+    ada = enter()
+
+    ada.opens("/authorizations")
+    assert ada.sends("/views", name="   ", query="").status_code == 422
+    assert "Give the view a name" in ada.text
+    for number in range(MOST):
+        ada.opens("/authorizations")
+        assert ada.sends("/views", name=f"View {number}", query="").status_code == 303
+    ada.opens("/authorizations")
+    assert ada.sends("/views", name="One more", query="").status_code == 422
+    ada.opens("/authorizations")
+    assert ada.sends("/views", name="View 0", query="state=active").status_code == 303
+    ada.opens("/authorizations")
+    assert ada.sends("/views", name="Broken", query="state=moon").status_code == 422
+
+
+def test_the_sheet_has_what_the_filter_matches_and_no_formula(enter: Enter, engine: Engine, clock: HandClock) -> None:
+    made = posts(engine, clock, count=1_203)
+    with hot(engine) as connection:
+        evil = {"creator_1": (Creator(handle="creator_1", name='=HYPERLINK("x";"y")'), clock.now() + DAY)}
+        authorizations.save_creators(connection, evil)
+        connection.execute("UPDATE authorizations SET reference = '+49' WHERE id = 1")
+    ada = enter(Role.VIEWER)
+
+    answer = ada.opens("/authorizations.csv?left_to=2400")
+
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert answer.headers["content-disposition"] == 'attachment; filename="authorizations-2026-11-22.csv"'
+    rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
+    assert [row["authorization"] for row in rows] == [post.key for post in made[1_200 - 1 :: -1]]
+    assert list(rows[0]) == list(COLUMNS)
+    last = rows[-1]
+    assert (last["creator name"], last["campaign"]) == ('\'=HYPERLINK("x";"y")', "'+49")
+    assert (last["at risk"], last["currency"], last["ends (UTC)"]) == ("300.0000", "EUR", "2026-11-24 10:00:00")
+    assert [row["about"] for row in audit_of(engine)] == [{"query": "left_to=2400"}]
+
+
+@pytest.mark.parametrize("sign", FORMULA)
+def test_a_cell_that_a_spreadsheet_would_run_is_text(sign: str) -> None:
+    assert harmless(f"{sign}1") == f"'{sign}1"
+    assert harmless("maya") == "maya"
+    assert harmless(-3) == -3
+    assert harmless(None) is None
+
+
+def test_what_somebody_typed_is_shown_and_never_run(enter: Enter) -> None:
+    ada = enter()
+
+    ada.opens('/authorizations?search="><script>alert(1)</script>')
+    target = urlsplit(ada.page.headers["location"])
+    assert dict(parse_qsl(target.query)) == {"search": '"><script>alert(1)</script>'}
+    ada.opens(ada.page.headers["location"])
+
+    assert "<script>alert" not in ada.page.text
+    assert ada.page.status_code == 200

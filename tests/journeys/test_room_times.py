@@ -1,0 +1,34 @@
+"""How the room tells an instant: as a span from now, with the exact one beside it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from web.pages import relative
+from web.room.rendering import environment
+
+NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("span", "told"),
+    [
+        (timedelta(seconds=-59), "just now"),
+        (timedelta(minutes=-3), "3 min ago"),
+        (timedelta(hours=-2), "2 h 0 min ago"),
+        (timedelta(days=2, hours=4), "in 2 d 4 h"),
+        (timedelta(days=-90), "90 d ago"),
+    ],
+)
+def test_an_instant_is_told_from_now(span: timedelta, told: str) -> None:
+    assert relative(NOW + span, NOW) == told
+
+
+def test_a_page_keeps_the_exact_instant() -> None:
+    template = environment().from_string("{{ at|when }} {{ none|when }}")
+
+    assert template.render(at=NOW - timedelta(hours=2), none=None, now=NOW) == (
+        '<time data-relative datetime="2026-11-22T08:00:00+00:00" title="2026-11-22 08:00:00 UTC">2 h 0 min ago</time> —'
+    )

@@ -1,0 +1,128 @@
+"""The outbox: what is owed to creators and to TikTok, why it waits, and a message as its creator sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any
+
+import psycopg
+from fastapi import Query
+
+from domain.people import Scope
+from infra import outbox_acts
+from infra.database import snapshot
+from infra.reports import messages, outbox
+from infra.reports.outbox import KINDS, STATUSES, Wanted
+from web.api.calls import Asks, Call, Operation, Write, Writes
+from web.api.paging import Page, Paged, page
+from web.api.problems import missing
+from web.api.shapes import Number, Shape, one_of
+
+
+class Wanting(Paged):
+    """The list's filter."""
+
+    status: str | None = one_of(STATUSES, "How it stands.")
+    kind: str | None = one_of(KINDS, "What it is.")
+
+
+class Debt(Shape):
+    """One thing that is or was owed; `what` in plain words."""
+
+    id: int
+    kind: str
+    what: str
+    key: str | None
+    status: str
+    attempts: int
+    due_at: datetime
+    settled_at: datetime | None
+    created_at: datetime
+    reason: str | None
+    authorization_id: int | None
+    creator_id: int | None
+    handle: str | None
+
+
+class Message(Shape):
+    """As its creator reads it, composed again from what is known now; no link of it works."""
+
+    to: str
+    subject: str
+    text: str
+    was_sent: bool
+
+
+class DebtShown(Debt):
+    """With its message, where it is one and somebody is known to write to; `open`: what a person may do about it."""
+
+    message: Message | None
+    open: list[str]
+
+
+class OwedKind(Shape):
+    """One kind: how many are owed and uncertain, since when, and when the next is due."""
+
+    kind: str
+    what: str
+    owed: int
+    uncertain: int
+    oldest: datetime | None
+    next: datetime | None
+
+
+def listed(call: Asks, asked: Annotated[Wanting, Query()]) -> Page[Debt]:
+    """What is or was owed, the newest first."""
+    wanted = Wanted(status=asked.status or "", kind=asked.kind or "")
+    with snapshot(call.desk.engine) as connection:
+        rows = outbox.page(connection, wanted, before=asked.number, limit=asked.limit + 1)
+    more = rows[asked.limit - 1]["id"] if len(rows) > asked.limit else None
+    return page(call, map(Debt.model_validate, rows[: asked.limit]), after=more)
+
+
+def summed(call: Asks) -> Page[OwedKind]:
+    """What is owed, by kind."""
+    with snapshot(call.desk.engine) as connection:
+        rows = outbox.standing(connection)
+    return page(call, map(OwedKind.model_validate, rows), after=None)
+
+
+def one(call: Asks, number: Number) -> DebtShown:
+    """One of what is or was owed; a message with its words."""
+    with snapshot(call.desk.engine) as connection:
+        return _debt(connection, call, number)
+
+
+def retry(write: Writes, number: Number) -> DebtShown:
+    """Owes again what failed, or what may not have arrived; a worker takes it within seconds."""
+    return _done(write, number, outbox_acts.retry)
+
+
+def arrived(write: Writes, number: Number) -> DebtShown:
+    """Says that a message which may have arrived did: its asks count as sent."""
+    return _done(write, number, outbox_acts.arrived)
+
+
+def _done(write: Write, number: int, act: Callable[..., None]) -> DebtShown:
+    _debt(write.connection, write, number)
+    act(write.connection, number, actor=write.actor, now=write.now)
+    return _debt(write.connection, write, number)
+
+
+def _debt(connection: psycopg.Connection[Any], call: Call, number: int) -> DebtShown:
+    row = outbox.one(connection, number)
+    if row is None:
+        raise missing("There is no such thing owed; what was settled is forgotten after a time.")
+    message = messages.shown(connection, row, messages.style_of(call.desk.settings), now=call.now)
+    deeds = [str(deed) for deed in outbox_acts.open_to(row)]
+    return DebtShown.model_validate(row | {"message": message, "open": deeds})
+
+
+OPERATIONS = (
+    Operation(path="/outbox", handler=listed),
+    Operation(path="/outbox/kinds", handler=summed),
+    Operation(path="/outbox/{number}", handler=one),
+    Operation(path="/outbox/{number}/retry", handler=retry, scope=Scope.ACT, method="POST"),
+    Operation(path="/outbox/{number}/arrived", handler=arrived, scope=Scope.ACT, method="POST"),
+)

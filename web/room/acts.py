@@ -1,0 +1,223 @@
+"""Acts on authorizations: what one would do, its confirmation, how far it has come, pausing and undoing it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+import psycopg
+from starlette.datastructures import ImmutableMultiDict
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse, Response
+
+from domain.acts import DEEDS, Act, ActError, Deed
+from domain.filters import FilterError
+from domain.people import Role
+from infra import bulks
+from infra.database import hot
+from infra.reports import concerned
+from infra.reports.concerned import Chosen
+from web.room.calls import Call, Desk, Page
+
+# How many of those that an act concerns are named before it is confirmed.
+NAMED = 8
+# So often a page without a script looks again while something goes on.
+REFRESH_SECONDS = 2
+LONGEST_NONCE = 64
+# What a form or a link about an act may say. A word that is left unread would widen it.
+FIELDS = frozenset({"act", "key", "everything", "query", "until", "count", "nonce", "csrf"})
+A_PAGE = 50
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Order:
+    """A form about an act: `until` as it was typed, in UTC."""
+
+    act: Act
+    chosen: Chosen
+    until: str
+
+    @property
+    def deed(self) -> Deed:
+        return DEEDS[self.act]
+
+    @property
+    def instant(self) -> datetime | None:
+        """Raises ActError."""
+        try:
+            until = datetime.fromisoformat(self.until) if self.until else None
+        except ValueError:
+            raise ActError("Say until when as a date and a time, such as 2026-12-01T09:00.") from None
+        return until.replace(tzinfo=UTC) if until and until.tzinfo is None else until
+
+
+def preview(desk: Desk, call: Call) -> Response:
+    """What the act would do. A link may ask this as well as a form: nothing is done."""
+    return _asked(desk, call, _order(call.form or call.query))
+
+
+def begin(desk: Desk, call: Call) -> Response:
+    """Begins what was confirmed; what cannot be is asked again, with the reason."""
+    order, nonce = _order(call.form), _text(call.form, "nonce")
+    if not 0 < len(nonce) <= LONGEST_NONCE or not nonce.isalnum():
+        raise HTTPException(400)
+    try:
+        expected = _typed(call.form) if order.deed.is_grave else None
+        with hot(desk.engine) as connection:
+            number = bulks.create(
+                connection,
+                order.act,
+                order.chosen,
+                until=order.instant,
+                actor=call.visitor.actor,
+                now=call.now,
+                nonce=nonce,
+                expected=expected,
+            )
+    except ActError as error:
+        return _asked(desk, call, order, complaint=str(error), status=422)
+    desk.nudges.bulks()
+    return RedirectResponse(f"/acts/{number}", status_code=303)
+
+
+def listed(desk: Desk, call: Call) -> Response:
+    """What was done, the newest first."""
+    with hot(desk.engine) as connection:
+        found = bulks.listed(connection, before=call.before, limit=A_PAGE + 1)
+    more = found[A_PAGE - 1].id if len(found) > A_PAGE else None
+    return desk.render(call, "room/acts.html", bulks=found[:A_PAGE], more=more)
+
+
+def one(desk: Desk, call: Call, *, complaint: str = "", status: int = 200) -> Response:
+    """How far one has come."""
+    with hot(desk.engine) as connection:
+        bulk = bulks.load(connection, call.path["id"])
+    if bulk is None:
+        raise HTTPException(404, "There is no such act.")
+    return desk.render(
+        call,
+        "room/act.html",
+        status=status,
+        bulk=bulk,
+        reasons=_reasons(bulk.left_out),
+        refresh_seconds=REFRESH_SECONDS if bulk.is_open else None,
+        may_act=call.visitor.role.may(bulk.deed.role),
+        complaint=complaint,
+    )
+
+
+def pause(desk: Desk, call: Call) -> Response:
+    return _changed(desk, call, bulks.pause)
+
+
+def go_on(desk: Desk, call: Call) -> Response:
+    return _changed(desk, call, bulks.go_on)
+
+
+def end(desk: Desk, call: Call) -> Response:
+    return _changed(desk, call, bulks.end)
+
+
+def undo(desk: Desk, call: Call) -> Response:
+    return _changed(desk, call, bulks.undo)
+
+
+def _changed(desk: Desk, call: Call, change: Callable[..., int | None]) -> Response:
+    number: int = call.path["id"]
+    try:
+        with hot(desk.engine) as connection:
+            other = change(connection, number, actor=call.visitor.actor, now=call.now)
+    except ActError as error:
+        return one(desk, call, complaint=str(error), status=409)
+    desk.nudges.bulks()
+    return RedirectResponse(f"/acts/{other or number}", status_code=303)
+
+
+def _asked(desk: Desk, call: Call, order: Order, *, complaint: str = "", status: int = 200) -> Response:
+    with hot(desk.engine) as connection:
+        found = concerned.survey(connection, order.act, order.chosen, now=call.now)
+        named = _named(connection, order, call.now)
+    return desk.render(
+        call,
+        "room/act_preview.html",
+        status=status,
+        order=order,
+        deed=order.deed,
+        survey=found,
+        named=named,
+        reasons=_reasons(found.left_out),
+        nonce=secrets.token_hex(16),
+        complaint=complaint,
+        back=_back(order.chosen),
+    )
+
+
+def _back(chosen: Chosen) -> str:
+    if chosen.keys is None:
+        return f"/authorizations?{chosen.query}".rstrip("?")
+    return f"/authorizations/{quote(chosen.keys[0])}" if len(chosen.keys) == 1 else "/authorizations"
+
+
+def _named(connection: psycopg.Connection[Any], order: Order, now: datetime) -> list[concerned.Row]:
+    rows = concerned.rows(connection, order.act, order.chosen, now=now, limit=10 * NAMED)
+    return [row for row in rows if row.objection is None][:NAMED]
+
+
+def _reasons(left_out: Any) -> list[tuple[str, int]]:
+    return [(concerned.sentence(word), count) for word, count in left_out.items()]
+
+
+def _order(fields: ImmutableMultiDict[str, Any]) -> Order:
+    """Raises HTTPException where no act or nobody is chosen, or something is said that is not understood."""
+    if strange := sorted({*fields} - FIELDS):
+        raise HTTPException(
+            422, f"Not understood: {', '.join(strange)}. A filter stands in `query`, encoded as one value."
+        )
+    try:
+        act = Act(_text(fields, "act"))
+        chosen = _chosen(fields)
+    except FilterError as error:
+        raise HTTPException(422, f"The filter cannot be read: {error}.") from None
+    except ValueError:
+        raise HTTPException(422, f"Choose what to do: one of {', '.join(Act)}.") from None
+    return Order(act=act, chosen=chosen, until=_text(fields, "until").strip())
+
+
+def _chosen(fields: ImmutableMultiDict[str, Any]) -> Chosen:
+    keys = tuple(dict.fromkeys(key for key in fields.getlist("key") if isinstance(key, str) and key))
+    if _text(fields, "everything"):
+        if "query" not in fields:
+            raise HTTPException(422, "Say what all of them match: `query`, which is empty for all there are.")
+        return Chosen.by(_text(fields, "query"))
+    # The list's form brings its filter in any case: without a tick nothing is meant by it.
+    if not keys:
+        raise HTTPException(422, "Choose authorizations first: tick some, or all that the filter matches.")
+    return Chosen(keys=keys)
+
+
+def _typed(fields: ImmutableMultiDict[str, Any]) -> int:
+    text = _text(fields, "count").replace(",", "").strip()
+    if not text.isdecimal():
+        raise ActError("Type how many it concerns, to confirm it.")
+    return int(text)
+
+
+def _text(fields: ImmutableMultiDict[str, Any], name: str) -> str:
+    value = fields.get(name)
+    return value if isinstance(value, str) else ""
+
+
+PAGES = (
+    Page(path="/acts", handler=listed),
+    Page(path="/acts", handler=begin, role=Role.OPERATOR, methods=("POST",)),
+    Page(path="/acts/preview", handler=preview, role=Role.OPERATOR, methods=("GET", "POST")),
+    Page(path="/acts/{id:int}", handler=one),
+    Page(path="/acts/{id:int}/pause", handler=pause, role=Role.OPERATOR, methods=("POST",)),
+    Page(path="/acts/{id:int}/go-on", handler=go_on, role=Role.OPERATOR, methods=("POST",)),
+    Page(path="/acts/{id:int}/end", handler=end, role=Role.OPERATOR, methods=("POST",)),
+    Page(path="/acts/{id:int}/undo", handler=undo, role=Role.OPERATOR, methods=("POST",)),
+)

@@ -1,0 +1,217 @@
+"""The list of authorizations: what a filter matches, page by page, as a sheet, and as a view that is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from starlette.datastructures import QueryParams
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse, Response, StreamingResponse
+
+from domain.acts import DEEDS
+from domain.authorization import State
+from domain.events import Condition, Route
+from domain.filter_texts import BESIDE, strange
+from domain.filters import PARTS, Complaint, Filter, FilterError, Sort, pairs_of, read, words_of
+from domain.people import Role
+from infra import audit, views
+from infra.database import hot
+from infra.reports import exporting, listing
+from infra.reports.listing import MOST_COUNTED, Listed, PlaceError
+from infra.views import ViewError
+from web.room import rendering
+from web.room.calls import Call, Desk, Page
+
+PATH = "/authorizations"
+PLACES = ("after", "before")
+SORTS = {
+    Sort.END: "what ends first",
+    Sort.MONEY: "most money at risk",
+    Sort.NEWEST: "newest",
+    Sort.CHANGED: "moved last",
+}
+# What operators ask most, for those who have saved nothing yet.
+USUAL = {
+    "Ends within 7 days": "left_to=7",
+    "Money at risk": "risk_from=1&sort=money",
+    "Waiting for a creator": "state=requested",
+    "Lapsed this week": "state=expired&left_from=-7&left_to=0",
+    "Posts in trouble": "condition=private&condition=under_review&condition=removed&condition=music_missing",
+    "Unconfirmed for 2 days": "unconfirmed=2",
+}
+# These stand below the others, and are opened where one of them is used.
+RARER = ("route", "condition", "advertiser", "creator", "campaign", "left_from", "risk_from", "currency", "unconfirmed")
+# Both ends of the days left are one part of the filter to whoever reads it.
+TOGETHER: dict[str, tuple[str, ...]] = {"left_from": ("left_from", "left_to"), "left_to": ()}
+CHOICES = {"state": tuple(State), "route": tuple(Route), "condition": tuple(Condition)}
+NAMED = 100
+ADVERTISERS = "SELECT advertiser_id, name FROM advertisers ORDER BY lower(name), advertiser_id LIMIT %s"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Looked:
+    """What an address asks for; `complaints` by the part that cannot be read."""
+
+    wanted: Filter = field(default_factory=Filter)
+    sort: Sort = Sort.END
+    complaints: tuple[Complaint, ...] = ()
+
+    @property
+    def query(self) -> str:
+        """The one query of this filter and this order."""
+        return urlencode([*pairs_of(self.wanted), *([("sort", str(self.sort))] if self.sort is not Sort.END else [])])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Link:
+    """A word that leads to another filter, or to another order of the same."""
+
+    words: str
+    href: str
+    is_here: bool = False
+
+
+def shown(desk: Desk, call: Call) -> Response:
+    """One page. An address that says the same in other words leads to the one that is for keeping."""
+    looked = looked_for(call.query)
+    if looked.complaints:
+        return _rendered(desk, call, looked, Listed(rows=[]), 0, status=422)
+    after, before = (call.query.get(name, "") for name in PLACES)
+    address = _address(looked.query, after=after, before=before)
+    if address != call.url:
+        return RedirectResponse(address, status_code=303)
+    try:
+        with hot(desk.engine) as connection:
+            wanted, matches = looked.wanted, listing.find(connection, looked.wanted, now=call.now)
+            page = listing.page(
+                connection, wanted, looked.sort, after=after, before=before, matches=matches, now=call.now
+            )
+    except PlaceError:
+        return RedirectResponse(_address(looked.query), status_code=303)
+    return _rendered(desk, call, looked, page, len(matches.ids))
+
+
+def export(desk: Desk, call: Call) -> Response:
+    """All that the filter matches, read while it is sent."""
+    looked = _readable(looked_for(call.query))
+    with hot(desk.engine) as connection:
+        about = {"query": looked.query}
+        audit.note(connection, at=call.now, actor=call.visitor.actor, act="authorizations.exported", about=about)
+    name = f"authorizations-{call.now:%Y-%m-%d}.csv"
+    return StreamingResponse(
+        exporting.lines(listing.everything(desk.engine, looked.wanted, now=call.now)),
+        media_type="text/csv; charset=utf-8",
+        headers={"content-disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def save_view(desk: Desk, call: Call) -> Response:
+    looked = _readable(looked_for(QueryParams(rendering.field(call.form, "query"))))
+    user_id, actor = call.visitor.user_id, call.visitor.actor
+    if user_id is None:
+        raise HTTPException(403, "Only who signs in keeps views.")
+    try:
+        with hot(desk.engine) as connection:
+            name = rendering.field(call.form, "name")
+            views.save(connection, user_id, name=name, query=looked.query, actor=actor, now=call.now)
+    except ViewError as error:
+        raise HTTPException(422, str(error)) from None
+    return RedirectResponse(_address(looked.query), status_code=303)
+
+
+def delete_view(desk: Desk, call: Call) -> Response:
+    looked = looked_for(QueryParams(rendering.field(call.form, "query")))
+    with hot(desk.engine) as connection:
+        user_id, actor = call.visitor.user_id or 0, call.visitor.actor
+        views.delete(connection, user_id, call.path["id"], actor=actor, now=call.now)
+    return RedirectResponse(_address("" if looked.complaints else looked.query), status_code=303)
+
+
+def looked_for(query: QueryParams) -> Looked:
+    """The filter and the order of an address."""
+    complaints = list(strange(query, (*PARTS, *BESIDE)))
+    wanted, sort = Filter(), Sort.END
+    try:
+        wanted = read(query.multi_items())
+    except FilterError as error:
+        complaints += error.complaints
+    try:
+        sort = Sort(query.get("sort") or Sort.END)
+    except ValueError:
+        complaints.append(Complaint(name="sort", remedy=f"one of {', '.join(Sort)}"))
+    return Looked(wanted=wanted, sort=sort, complaints=tuple(complaints))
+
+
+def chips_of(looked: Looked) -> Iterator[Link]:
+    """Each part of the filter in words, with the address of the list without it."""
+    for part in fields(Filter):
+        names = TOGETHER.get(part.name, (part.name,))
+        values = getattr(looked.wanted, part.name)
+        if isinstance(values, tuple):
+            for value in values:
+                less = tuple(each for each in values if each != value)
+                yield _chip(looked, {part.name: (value,)}, {part.name: less})
+        elif any(getattr(looked.wanted, name) not in ("", None) for name in names):
+            alone = {name: getattr(looked.wanted, name) for name in names}
+            yield _chip(looked, alone, {name: getattr(Filter(), name) for name in names})
+
+
+def _chip(looked: Looked, alone: dict[str, Any], without: dict[str, Any]) -> Link:
+    less = replace(looked, wanted=replace(looked.wanted, **without))
+    return Link(words=words_of(replace(Filter(), **alone)), href=_address(less.query))
+
+
+def _rendered(desk: Desk, call: Call, looked: Looked, page: Listed, count: int, *, status: int = 200) -> Response:
+    with hot(desk.engine) as connection:
+        kept = views.of_user(connection, call.visitor.user_id)
+        advertisers = connection.execute(ADVERTISERS, [NAMED]).fetchall()
+    return desk.render(
+        call,
+        "room/authorizations.html",
+        status=status,
+        looked=looked,
+        words=words_of(looked.wanted),
+        complaints={each.name: each.remedy for each in looked.complaints},
+        page=page,
+        count=count,
+        counted=f"more than {MOST_COUNTED:,}" if count > MOST_COUNTED else f"{count:,}",
+        chips=list(chips_of(looked)),
+        sorts=[_sorted(looked, sort) for sort in SORTS],
+        usual=[Link(words=words, href=_address(query)) for words, query in USUAL.items()],
+        views=[Link(words=view.name, href=_address(view.query), is_here=view.query == looked.query) for view in kept],
+        kept=kept,
+        older=page.next_after and _address(looked.query, after=page.next_after),
+        newer=page.next_before and _address(looked.query, before=page.next_before),
+        advertisers=advertisers,
+        deeds=DEEDS.items() if call.visitor.role.may(Role.OPERATOR) else (),
+        known_choices=CHOICES,
+        filter_query=urlencode(pairs_of(looked.wanted)),
+        has_rarer=any(call.query.get(name) for name in RARER),
+    )
+
+
+def _sorted(looked: Looked, sort: Sort) -> Link:
+    href = _address(replace(looked, sort=sort).query)
+    return Link(words=SORTS[sort], href=href, is_here=sort is looked.sort)
+
+
+def _readable(looked: Looked) -> Looked:
+    if looked.complaints:
+        raise HTTPException(422, "; ".join(f"{each.name}: {each.remedy}" for each in looked.complaints) + ".")
+    return looked
+
+
+def _address(query: str, **place: str) -> str:
+    whole = urlencode([*parse_qsl(query), *((name, where) for name, where in place.items() if where)])
+    return f"{PATH}?{whole}" if whole else PATH
+
+
+PAGES = (
+    Page(path=PATH, handler=shown),
+    Page(path=f"{PATH}.csv", handler=export),
+    Page(path="/views", handler=save_view, methods=("POST",)),
+    Page(path="/views/{id:int}/delete", handler=delete_view, methods=("POST",)),
+)

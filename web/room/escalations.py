@@ -1,0 +1,22 @@
+"""Escalations: all that climbed to a person, why, what it costs, and a text to paste into a chat with the creator."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from infra.database import snapshot
+from infra.reports import climbing
+from web.room.calls import Call, Desk, Page
+
+A_PAGE = 50
+
+
+def listed(desk: Desk, call: Call) -> Response:
+    """The most money first. The texts are without a link: who has one answers for the creator, so an operator makes it."""
+    after = call.query.get("after", "")
+    with snapshot(desk.engine) as connection:
+        page = climbing.page(connection, desk.settings, after=after, limit=A_PAGE, now=call.now)
+    return desk.render(call, "room/escalations.html", page=page, after=after)
+
+
+PAGES = (Page(path="/escalations", handler=listed),)

@@ -1,0 +1,83 @@
+"""The outbox: what is owed to creators and to TikTok, why it waits, a message as its creator sees it, and what a person does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse, Response
+
+from domain.people import Role
+from infra import outbox_acts
+from infra.database import hot, snapshot
+from infra.outbox_acts import OutboxError, open_to
+from infra.reports import messages, outbox, summaries
+from infra.reports.outbox import KINDS, STATUSES, Wanted
+from web.room.calls import Call, Desk, Page
+
+A_PAGE = 50
+
+
+def listed(desk: Desk, call: Call) -> Response:
+    """The newest first."""
+    wanted = Wanted(status=call.query.get("status", ""), kind=call.query.get("kind", ""))
+    if wanted.status not in ("", *STATUSES) or wanted.kind not in ("", *KINDS):
+        raise HTTPException(422, f"Choose how it stands from {', '.join(STATUSES)}, and the kind from the page's list.")
+    before = call.before
+    with snapshot(desk.engine) as connection:
+        rows = outbox.page(connection, wanted, before=before, limit=A_PAGE + 1)
+        standing = outbox.standing(connection)
+        waits = summaries.waits(connection) if wanted.status in ("", "owed") else ()
+    return desk.render(
+        call,
+        "room/outbox.html",
+        wanted=wanted,
+        rows=rows[:A_PAGE],
+        more=rows[A_PAGE - 1]["id"] if len(rows) > A_PAGE else None,
+        before=before,
+        standing=standing,
+        remedies=[wait for wait in waits if wait.remedy],
+        statuses=STATUSES,
+        kinds=KINDS,
+        is_late=lambda row: outbox.is_late(row, call.now),
+    )
+
+
+def shown(desk: Desk, call: Call, *, complaint: str = "", status: int = 200) -> Response:
+    """One of what is or was owed; a message with its words."""
+    with snapshot(desk.engine) as connection:
+        row = outbox.one(connection, call.path["id"])
+        if row is None:
+            raise HTTPException(404, "There is no such thing owed; what was settled is forgotten after a time.")
+        message = messages.shown(connection, row, messages.style_of(desk.settings), now=call.now)
+    deeds = open_to(row) if call.visitor.role.may(Role.OPERATOR) else ()
+    return desk.render(
+        call, "room/debt.html", status=status, row=row, message=message, deeds=deeds, complaint=complaint
+    )
+
+
+def retry(desk: Desk, call: Call) -> Response:
+    """A worker takes it within seconds, by the sweep that wakes what is due."""
+    return _done(desk, call, outbox_acts.retry)
+
+
+def arrived(desk: Desk, call: Call) -> Response:
+    return _done(desk, call, outbox_acts.arrived)
+
+
+def _done(desk: Desk, call: Call, act: Callable[..., None]) -> Response:
+    number = call.path["id"]
+    try:
+        with hot(desk.engine) as connection:
+            act(connection, number, actor=call.visitor.actor, now=call.now)
+    except OutboxError as error:
+        return shown(desk, call, complaint=str(error), status=409)
+    return RedirectResponse(f"/outbox/{number}", status_code=303)
+
+
+PAGES = (
+    Page(path="/outbox", handler=listed),
+    Page(path="/outbox/{id:int}", handler=shown),
+    Page(path="/outbox/{id:int}/retry", handler=retry, role=Role.OPERATOR, methods=("POST",)),
+    Page(path="/outbox/{id:int}/arrived", handler=arrived, role=Role.OPERATOR, methods=("POST",)),
+)

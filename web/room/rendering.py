@@ -1,0 +1,145 @@
+"""Makes answers out of templates: one environment, strict about names, with the room's filters and its navigation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
+from starlette.datastructures import FormData
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import compile_path
+
+from domain.explaining import told_why
+from domain.reasons import sentence
+from web import pages
+from web.pages import HERE, Simulation
+from web.room.calls import Call, Knock, Page, Visitor
+
+# Groups of the navigation, in reading order; a page that is not in the route table gets no link.
+NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
+    "": (
+        ("/", "Today"),
+        ("/authorizations", "Authorizations"),
+        ("/calendar", "Calendar"),
+        ("/forecast", "Forecast"),
+        ("/creators", "Creators"),
+        ("/advertisers", "Advertisers"),
+        ("/imports", "Imports"),
+        ("/acts", "Acts"),
+        ("/escalations", "Escalations"),
+    ),
+    "Under the hood": (
+        ("/events", "Events"),
+        ("/outbox", "Outbox"),
+        ("/sweeps", "Sweeps"),
+        ("/producers", "Producers"),
+    ),
+    "House": (
+        ("/people", "People"),
+        ("/tokens", "API tokens"),
+        ("/audit", "Audit"),
+        ("/settings", "Settings"),
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Link:
+    """One link of the navigation. `is_here`: the page that is open, or the one that it belongs to."""
+
+    path: str
+    label: str
+    is_here: bool
+
+
+class Rendering:
+    """`render` of every desk. `table` is the whole route table: what is linked must be in it."""
+
+    def __init__(self, table: Sequence[Page], simulation: Simulation | None, *, has_issuer: bool) -> None:
+        self._roles = {page.path: page.role for page in table if "GET" in page.methods}
+        self._routes = [(compile_path(path)[0], role) for path, role in self._roles.items()]
+        self._simulation = simulation
+        self._environment = environment()
+        self._environment.globals["has_issuer"] = has_issuer
+
+    def __call__(self, call: Call | Knock, template: str, *, status: int = 200, **context: Any) -> Response:
+        """The answer to a call, or to somebody who is not in yet."""
+        visitor = call.visitor if isinstance(call, Call) else None
+        known: dict[str, Any] = {
+            "call": call,
+            "now": call.now,
+            "visitor": visitor,
+            "simulation": self._simulation,
+            "nav": self.navigation(visitor, call.url.partition("?")[0]) if visitor else {},
+            "leads": lambda address: visitor is not None and self.leads(visitor, address),
+        }
+        return HTMLResponse(self._environment.get_template(template).render(known | context), status_code=status)
+
+    def leads(self, visitor: Visitor, address: str) -> bool:
+        """Whether the address is a page, and this visitor may open it: only then it is worth a link."""
+        path = address.partition("?")[0]
+        return any(route.match(path) and visitor.role.may(role) for route, role in self._routes)
+
+    def navigation(self, visitor: Visitor, here: str) -> dict[str, list[Link]]:
+        """The links that this visitor may follow, by group; groups without any are left out."""
+        groups = {
+            group: [
+                Link(path=path, label=label, is_here=_is_within(here, path))
+                for path, label in links
+                if path in self._roles and visitor.role.may(self._roles[path])
+            ]
+            for group, links in NAVIGATION.items()
+        }
+        return {group: links for group, links in groups.items() if links}
+
+
+def environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {
+        "instant": pages.instant,
+        "left": pages.left,
+        "span": pages.span,
+        "days": pages.days,
+        "day": pages.day,
+        "local": pages.local,
+        "money": pages.money,
+        "sender": pages.sender,
+        "outcome": pages.outcome,
+        "sentence": sentence,
+        "told_why": told_why,
+        "relative": pages.relative,
+        "when": when,
+        "field": field,
+    }
+    return made
+
+
+def field(form: FormData, name: str) -> str:
+    """One field as text; empty where there is none, or a file."""
+    value = form.get(name)
+    return value if isinstance(value, str) else ""
+
+
+@pass_context
+def when(context: Context, value: datetime | None) -> str | Markup:
+    """A `<time>` that reads as a span from now, and tells the exact UTC on hover and to machines."""
+    if value is None:
+        return "—"
+    told, exact = pages.relative(value, context["now"]), f"{value:%Y-%m-%d %H:%M:%S} UTC"
+    stamp = value.isoformat(timespec="seconds")
+    return Markup('<time data-relative datetime="{}" title="{}">{}</time>').format(stamp, exact, told)
+
+
+def _is_within(here: str, path: str) -> bool:
+    return here == path or (path != "/" and here.startswith(f"{path}/"))

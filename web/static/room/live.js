@@ -1,0 +1,204 @@
+// Keeps an open page true: it is told what has changed, fetches itself again, and puts in the regions that are others now.
+//
+// A region is an element with an id and `data-live="topic topic"`; the topics are those of infra/reports/marks.py,
+// `authorization:42` for one of them, or nothing for all. Without this module a page stays as it was made.
+
+const body = document.body;
+const REST = 2000; // milliseconds between two refreshes of one page, however much happens
+const PATIENCE = [2000, 60000]; // the first wait after a stream broke, and the longest
+
+// --- Times: `in 3 d 4 h`, by the clock of the service, which in a simulation runs faster than this machine's.
+
+const MINUTE = 60, HOUR = 3600, DAY = 86400;
+const speed = Number(body.dataset.speed);
+let told = Date.parse(body.dataset.now), toldAt = performance.now();
+
+const now = () => told + (performance.now() - toldAt) * speed;
+
+function span(seconds) {
+  const days = Math.floor(seconds / DAY), hours = Math.floor((seconds % DAY) / HOUR);
+  if (days >= 7) return `${days} d`;
+  if (days) return `${days} d ${hours} h`;
+  const minutes = Math.floor((seconds % HOUR) / MINUTE);
+  return hours ? `${hours} h ${minutes} min` : `${minutes} min`;
+}
+
+function relative(at) {
+  const seconds = Math.abs(at - now()) / 1000;
+  if (seconds < MINUTE) return "just now";
+  return at > now() ? `in ${span(seconds)}` : `${span(seconds)} ago`;
+}
+
+function tick() {
+  for (const time of document.querySelectorAll("time[data-relative]")) put(time, relative(Date.parse(time.dateTime)));
+  for (const time of document.querySelectorAll("time[data-clock]"))
+    put(time, new Date(now()).toISOString().slice(0, 16).replace("T", " "));
+}
+
+function put(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+// On hover the exact instant, by UTC and by the reader's own clock.
+function explain(event) {
+  const time = event.target.closest?.("time[data-relative]");
+  if (!time || time.title.includes("\n")) return;
+  const own = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
+  time.title = `${time.title}\n${own.format(Date.parse(time.dateTime))}`;
+}
+
+// --- Regions.
+
+const regions = () => [...document.querySelectorAll("[data-live][id]")];
+const wants = (region) => region.dataset.live.split(" ").filter(Boolean);
+// Each as the service made it last, but for what only time changes.
+const as = new Map(regions().map((region) => [region.id, timeless(region)]));
+
+function timeless(region) {
+  return region.outerHTML.replace(/(<time data-relative[^>]*>)[^<]*/g, "$1");
+}
+
+function concerns(topics) {
+  const has = new Set(topics);
+  const about = (topic) => has.has(topic) || (topic.startsWith("authorization:") && has.has("authorization:*"));
+  return has.has("*") ? regions() : regions().filter((region) => !wants(region).length || wants(region).some(about));
+}
+
+// Whoever types, or has marked a text, is not disturbed: the region waits until they have done.
+function isInUse(region) {
+  const active = document.activeElement;
+  const types = active?.matches("input:not([type=checkbox], [type=radio]), textarea, select");
+  const selection = getSelection();
+  const marks = selection && !selection.isCollapsed && region.contains(selection.anchorNode);
+  return marks || (types && region.contains(active));
+}
+
+// Where the focus was, what was ticked, which folds were open, and how far boxes were scrolled, by names that last.
+function habits(region) {
+  const within = [...region.querySelectorAll("a, button, input, select, summary, [tabindex]")];
+  const active = within.indexOf(document.activeElement);
+  return {
+    focus: active < 0 ? null : { key: nameOf(document.activeElement), place: active },
+    ticked: new Set([...region.querySelectorAll("input:checked")].map(nameOf)),
+    open: new Set([...region.querySelectorAll("details[open]")].map(foldOf)),
+    scrolled: [...region.querySelectorAll(".scroll")].map((box) => box.scrollLeft),
+  };
+}
+
+const nameOf = (element) => element.id || [element.tagName, element.name, element.value, element.getAttribute("href")].join(" ");
+const foldOf = (fold) => fold.id || fold.querySelector("summary")?.textContent;
+
+function resume(region, before) {
+  for (const input of region.querySelectorAll("input[type=checkbox], input[type=radio]"))
+    input.checked = before.ticked.has(nameOf(input)) || (input.defaultChecked && !before.ticked.size);
+  for (const fold of region.querySelectorAll("details")) fold.open ||= before.open.has(foldOf(fold));
+  region.querySelectorAll(".scroll").forEach((box, place) => (box.scrollLeft = before.scrolled[place] ?? 0));
+  if (!before.focus) return;
+  const within = [...region.querySelectorAll("a, button, input, select, summary, [tabindex]")];
+  const same = within.find((each) => nameOf(each) === before.focus.key) ?? within[before.focus.place];
+  same?.focus({ preventScroll: true });
+}
+
+function replace(fresh) {
+  for (const region of regions()) {
+    const other = fresh.getElementById(region.id);
+    if (!other || as.get(region.id) === timeless(other)) continue;
+    if (isInUse(region)) {
+      waiting = true;
+      continue;
+    }
+    as.set(region.id, timeless(other));
+    const before = habits(region);
+    const made = document.importNode(other, true);
+    region.replaceWith(made);
+    resume(made, before);
+    made.dispatchEvent(new CustomEvent("refreshed", { bubbles: true }));
+  }
+}
+
+// --- Fetching itself again: one at a time, and not without a rest.
+
+let mark = body.dataset.mark, isFetching = false, waiting = false, restsUntil = 0, timer = 0;
+
+function refreshSoon() {
+  if (timer) return;
+  if (document.hidden) return void (waiting = true);
+  timer = setTimeout(refresh, Math.max(0, restsUntil - performance.now()) + Math.random() * 250);
+}
+
+async function refresh() {
+  timer = 0;
+  if (isFetching) return void (waiting = true);
+  isFetching = true;
+  waiting = false;
+  restsUntil = performance.now() + REST;
+  try {
+    const answer = await fetch(location.href, { headers: { "x-live-mark": mark, accept: "text/html" }, redirect: "manual" });
+    if (!answer.ok) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    told = Date.parse(fresh.body.dataset.now);
+    toldAt = performance.now();
+    replace(fresh);
+    tick();
+  } catch {
+    // The stream notices as well, and comes back with what was missed.
+  } finally {
+    isFetching = false;
+    if (waiting && !document.hidden) setTimeout(() => waiting && refreshSoon(), REST);
+  }
+}
+
+// --- The stream, as long as somebody looks: a browser grants a site six connections, and tabs in the back need none.
+
+let stream = null, wait = PATIENCE[0], again = 0;
+
+function listen() {
+  if (stream || document.hidden || !regions().length) return;
+  stream = new EventSource(`/live?since=${encodeURIComponent(mark)}`);
+  stream.addEventListener("changed", (event) => {
+    const news = JSON.parse(event.data);
+    mark = news.mark;
+    wait = PATIENCE[0];
+    show("on");
+    if (concerns(news.topics).length) refreshSoon();
+  });
+  stream.addEventListener("over", leave);
+  stream.addEventListener("error", () => {
+    hangUp("off");
+    again = setTimeout(listen, wait * (0.5 + Math.random()));
+    wait = Math.min(wait * 2, PATIENCE[1]);
+  });
+}
+
+function hangUp(state) {
+  stream?.close();
+  stream = null;
+  clearTimeout(again);
+  show(state);
+}
+
+// The session is over, or the role is another one: the page is made again as whoever is here now may see it.
+function leave() {
+  hangUp("over");
+  location.reload();
+}
+
+function show(state) {
+  document.documentElement.dataset.stream = state;
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return hangUp("paused");
+  tick();
+  listen();
+  if (waiting) refreshSoon();
+});
+document.addEventListener("focusout", () => waiting && refreshSoon());
+document.addEventListener("selectionchange", () => waiting && getSelection().isCollapsed && refreshSoon());
+document.addEventListener("pointerover", explain);
+addEventListener("pagehide", () => hangUp("paused"));
+addEventListener("pageshow", (event) => event.persisted && listen());
+
+tick();
+setInterval(() => document.hidden || tick(), speed > 1 ? 1000 : 15000);
+listen();

@@ -1,0 +1,198 @@
+"""Acts on many authorizations, a batch at a time: letters, marks for undoing and the place in one transaction.
+
+A crash loses the batch in hand and nothing else. Webhooks go first: while mailboxes have much to do, bulks rest.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import psycopg
+import structlog
+from psycopg.types.json import Jsonb
+from sqlalchemy import Engine
+
+from domain.acts import Act
+from infra import acts, bulks, inbox
+from infra.bulk_tables import OPEN
+from infra.bulks import Bulk
+from infra.clock import Clock
+from infra.database import OUTAGES, hot
+from infra.inbox import Letter
+from infra.reports import concerned
+from infra.reports.concerned import Row
+from worker.resting import MOST_BACKLOG, TENDED_FOR, Batch, backlog, tend
+
+log = structlog.get_logger()
+
+# Half the batch, half of what a webhook may have to wait for; with far fewer, most of the time goes to finding the next rows.
+BATCH = 100
+
+# The one with least to do first, so that a small one does not wait for a large one. Who has the row has the turn.
+NEXT = f"""
+SELECT id FROM bulks WHERE {OPEN} ORDER BY matched - done - skipped, id LIMIT 1 FOR UPDATE SKIP LOCKED
+"""
+
+
+def advance(engine: Engine, clock: Clock, *, size: int = BATCH) -> Batch | None:
+    """The next batch of some open bulk; None where nothing is open, or others are at it."""
+    number = 0
+    try:
+        with hot(engine) as connection:
+            row = connection.execute(NEXT.encode()).fetchone()
+            if row is None:
+                return None
+            tend(connection, "bulks", now=clock.now())
+            if backlog(connection, now=clock.now()) > MOST_BACKLOG:
+                return Batch(must_rest=True)
+            number = row[0]
+            return do_batch(connection, bulks.need(connection, number), size, now=clock.now())
+    except OUTAGES:
+        raise
+    except Exception as error:
+        if not number:
+            raise
+        fail(engine, number, error)
+        return Batch()
+
+
+def do_batch(connection: psycopg.Connection[Any], bulk: Bulk, size: int, *, now: datetime) -> Batch:
+    """Some more of `bulk`, whose row this transaction holds."""
+    rows = rows_of(connection, bulk, size, now=now)
+    told = [(row, letter) for row in rows if (letter := letter_of(bulk, row, now=now))]
+    # One of several of a creator's stands for all of them.
+    letters = list({letter.key: letter for _, letter in reversed(told)}.values())
+    receipts = inbox.accept(connection, letters, now=now)
+    if bulk.deed.can_be_undone and bulk.undo_of is None:
+        new = {letter.key for letter, receipt in zip(letters, receipts, strict=True) if receipt.is_new}
+        mark(connection, bulk, told, new)
+    left_out = Counter(row.objection for row in rows if row.objection)
+    # A batch that is not full is the last one.
+    note(connection, bulk, rows, done=len(told), left_out=left_out, is_over=len(rows) < size, now=now)
+    return Batch(mailboxes=frozenset(acts.mailboxes_of(letters)))
+
+
+def rows_of(connection: psycopg.Connection[Any], bulk: Bulk, size: int, *, now: datetime) -> list[Row]:
+    """The next rows; of one that takes another back, those that still stand as that one left them."""
+    if bulk.undo_of is not None:
+        return marked(connection, bulk, size)
+    return concerned.rows(
+        connection,
+        bulk.act,
+        bulk.chosen,
+        now=now,
+        as_of=bulk.created_at,
+        limit=size,
+        after=bulk.place,
+        last=bulk.last_id,
+        confirmed=bulk.id if bulk.deed.is_grave else None,
+    )
+
+
+MARKED = """
+SELECT authorizations.id, authorizations.key, creators.handle, (before ->> 'until')::timestamptz AS before,
+    authorizations.needed_until, creators.snoozed_until
+FROM bulk_marks JOIN authorizations ON authorizations.id = authorization_id
+LEFT JOIN creators ON creators.id = creator_id
+WHERE bulk_id = %s AND authorization_id > %s ORDER BY authorization_id LIMIT %s
+"""
+
+
+def marked(connection: psycopg.Connection[Any], bulk: Bulk, size: int) -> list[Row]:
+    """The marks of the act that is taken back, as rows that hold what stood before."""
+    found = connection.execute(MARKED, [bulk.undo_of, bulk.place, size])
+    rows = []
+    for number, key, handle, before, needed_until, snoozed_until in found:
+        present = standing(bulk.act, needed_until, snoozed_until)
+        # As it was left, or as it was before: then the letter that changes it may still be on its way.
+        is_ours = present in (bulk.until, before)
+        rows.append(
+            Row(
+                id=number,
+                key=key,
+                handle=handle,
+                needed_until=before,
+                snoozed_until=before,
+                objection=None if is_ours else "changed_since",
+            )
+        )
+    return rows
+
+
+def letter_of(bulk: Bulk, row: Row, *, now: datetime) -> Letter | None:
+    """What the act, or taking it back, says of one authorization; None where it is left out."""
+    if row.objection is not None:
+        return None
+    until = bulk.until
+    if bulk.undo_of is not None:
+        # Nobody can be snoozed until nothing; until now is as good.
+        until = row.needed_until if bulk.act is Act.NEED else row.snoozed_until or now
+    return acts.letter_of(bulk.act, row, until=until, now=now, nonce=bulk.nonce)
+
+
+def standing(act: Act, needed_until: datetime | None, snoozed_until: datetime | None) -> datetime | None:
+    """The one instant that the act changes."""
+    return needed_until if act is Act.NEED else snoozed_until
+
+
+MARK = """
+INSERT INTO bulk_marks (bulk_id, authorization_id, before)
+SELECT %s, id, jsonb_build_object('until', before) FROM unnest(%s::int8[], %s::timestamptz[]) AS t (id, before)
+"""
+
+
+def mark(connection: psycopg.Connection[Any], bulk: Bulk, told: Sequence[tuple[Row, Letter]], new: set[str]) -> None:
+    """How those stood that the letters change; of several of one creator the first."""
+    first: dict[str, Row] = {}
+    for row, letter in told:
+        if letter.key in new:
+            first.setdefault(letter.key, row)
+    rows = list(first.values())
+    before = [standing(bulk.act, row.needed_until, row.snoozed_until) for row in rows]
+    connection.execute(MARK, [bulk.id, [row.id for row in rows], before])
+
+
+NOTE = """
+UPDATE bulks SET status = %(status)s, place = %(place)s, done = done + %(done)s, skipped = skipped + %(skipped)s,
+    left_out = %(left_out)s, claimed_until = %(claimed_until)s, ended_at = %(ended_at)s WHERE id = %(id)s
+"""
+
+
+def note(
+    connection: psycopg.Connection[Any],
+    bulk: Bulk,
+    rows: Sequence[Row],
+    *,
+    done: int,
+    left_out: Mapping[str, int],
+    is_over: bool,
+    now: datetime,
+) -> None:
+    """How far it has come."""
+    values = {
+        "id": bulk.id,
+        "status": "done" if is_over else "running",
+        "place": rows[-1].id if rows else bulk.place,
+        "done": done,
+        "skipped": sum(left_out.values()),
+        "left_out": Jsonb(Counter(bulk.left_out) + Counter(left_out)),
+        "claimed_until": now + TENDED_FOR,
+        "ended_at": now if is_over else None,
+    }
+    connection.execute(NOTE, values)
+    if is_over:
+        after = replace(bulk, done=bulk.done + done, skipped=bulk.skipped + sum(left_out.values()))
+        log.info("bulk_ended", bulk=bulk.id, act=bulk.act, done=after.done, skipped=after.skipped)
+
+
+def fail(engine: Engine, number: int, error: Exception) -> None:
+    """A bug: it stands still until a person lets it go on."""
+    log.error("bulk_failed", bulk=number, exc_info=error)
+    # What a person paused or ended since then stays so.
+    query = f"UPDATE bulks SET status = 'failed', trouble = %s, claimed_until = NULL WHERE id = %s AND {OPEN}"
+    with hot(engine) as connection:
+        connection.execute(query.encode(), [type(error).__name__, number])
