@@ -20,6 +20,7 @@ import redis
 import structlog
 from dramatiq.brokers.redis import RedisBroker, _RedisConsumer
 from dramatiq.brokers.stub import StubBroker
+from dramatiq.common import q_name
 from dramatiq.errors import ConnectionClosed
 from dramatiq.middleware import default_middleware
 
@@ -39,7 +40,9 @@ AT_ONCE = 0
 REDIS_TIMEOUT_SECONDS = 5
 # dramatiq's consumer sleeps between polls, up to a second: that would be the latency of a quiet system. Ours waits for a
 # bell that each enqueue rings, and polls as well, since a bell may be heard by another consumer that is busy.
-LONGEST_SLEEP_MS, LONGEST_WAIT_SECONDS, MOST_BELLS = 2, 1, 100
+LONGEST_SLEEP_MS, LONGEST_WAIT_SECONDS, MOST_BELLS = 2, 1.0, 100
+# While delayed messages are held, no bell rings when the time of one has come: a rest of 0.2 s would become a second.
+WAIT_BEFORE_DELAYED_SECONDS = 0.05
 
 
 class BellConsumer(_RedisConsumer):
@@ -50,7 +53,9 @@ class BellConsumer(_RedisConsumer):
         try:
             message: dramatiq.MessageProxy | None = super().__next__()  # type: ignore[no-untyped-call]
             if message is None and self.outstanding_message_count < self.prefetch:
-                self.broker.wait_for_bell(self.queue_name)
+                holds_delayed = self.queue_name != q_name(self.queue_name) and self.outstanding_message_count > 0
+                seconds = WAIT_BEFORE_DELAYED_SECONDS if holds_delayed else LONGEST_WAIT_SECONDS
+                self.broker.wait_for_bell(self.queue_name, seconds=seconds)
         except redis.TimeoutError as error:
             raise ConnectionClosed(error) from None  # type: ignore[no-untyped-call]
         return message
@@ -79,10 +84,10 @@ class PromptRedisBroker(RedisBroker):
         pipeline.execute()
         return sent
 
-    def wait_for_bell(self, queue_name: str) -> None:
-        """Until something is enqueued, but not for long."""
+    def wait_for_bell(self, queue_name: str, *, seconds: float) -> None:
+        """Until something is enqueued, but no longer than this."""
         try:
-            self.client.blpop([f"everspark:bell:{queue_name}"], timeout=LONGEST_WAIT_SECONDS)
+            self.client.blpop([f"everspark:bell:{queue_name}"], timeout=seconds)
         except redis.ConnectionError as error:
             raise ConnectionClosed(error) from None  # type: ignore[no-untyped-call]
 

@@ -14,8 +14,10 @@ from fakeredis import FakeServer, FakeStrictRedis
 from structlog.testing import capture_logs
 
 from infra.broker import (
+    LONGEST_WAIT_SECONDS,
     MAILBOXES_QUEUE,
     OUTBOX_QUEUE,
+    WAIT_BEFORE_DELAYED_SECONDS,
     MemoryWakeKeys,
     Nudges,
     PromptRedisBroker,
@@ -121,3 +123,30 @@ def test_a_waiting_consumer_is_woken_by_the_next_message() -> None:
     thread.join()
 
     assert got == [(7,)]
+
+
+class Waited(PromptRedisBroker):
+    """Writes down how long it would have waited for a bell."""
+
+    def __init__(self) -> None:
+        super().__init__(client=FakeStrictRedis(server=FakeServer()))  # type: ignore[no-untyped-call]
+        self.waits: list[tuple[str, float]] = []
+
+    def wait_for_bell(self, queue_name: str, *, seconds: float) -> None:
+        self.waits.append((queue_name, seconds))
+
+
+def test_while_something_is_held_for_later_the_time_is_looked_at_often() -> None:
+    broker = Waited()
+    broker.declare_queue(OUTBOX_QUEUE)
+    # With room for more than the one that it holds.
+    consumer = broker.consume(f"{OUTBOX_QUEUE}.DQ", prefetch=4)
+    assert next(consumer) is None
+
+    broker.enqueue(message("bulk", OUTBOX_QUEUE), delay=200)
+    assert next(consumer) is not None
+    assert next(consumer) is None
+
+    assert broker.waits == [("outbox.DQ", LONGEST_WAIT_SECONDS), ("outbox.DQ", WAIT_BEFORE_DELAYED_SECONDS)]
+    consumer.close()
+    broker.close()
