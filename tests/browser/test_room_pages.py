@@ -88,7 +88,7 @@ def test_what_happens_stands_on_an_open_page_moments_later(
         occurred_at=clock.now(),
         data=json.dumps({"advertiser_id": agency.ADVERTISER, "post": {"item_id": agency.POST}}).encode(),
     )
-    page.wait_for_function("document.documentElement.dataset.stream === 'on'")
+    page.locator("html[data-stream=on]").wait_for()
 
     with hot(engine) as connection:
         inbox.accept(connection, [letter], now=clock.now())
