@@ -10,10 +10,9 @@ number in it: whatever else arrives during the rest does nothing, so that the wo
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any, Protocol, cast
+from typing import Any
 
 import dramatiq
 import redis
@@ -24,6 +23,8 @@ from dramatiq.common import q_name
 from dramatiq.errors import ConnectionClosed
 from dramatiq.middleware import default_middleware
 
+from infra.wake_keys import AT_ONCE, WAKE_SECONDS, MemoryWakeKeys, RedisWakeKeys, WakeKeys
+
 log = structlog.get_logger()
 
 DRAIN, PAY, CALL, LOOK = "drain", "pay", "call", "look"
@@ -33,10 +34,6 @@ MAILBOXES_QUEUE, OUTBOX_QUEUE, TIKTOK_QUEUE = "mailboxes", "outbox", "tiktok"
 # A message of a killed worker comes back by a random maintenance pass: after some ten minutes by default, like this
 # within seconds. The guarantee is the `rescue` sweep over SQL.
 HEARTBEAT_MS, MAINTENANCE_CHANCE = 10_000, 1_000_000
-# A wake key outlives its message only when a worker was killed in between; then this is how long nudges are held back.
-WAKE_SECONDS = 10
-# In the wake key of what is sent to be done at once; in that of what rests first stands a number of its own.
-AT_ONCE = 0
 REDIS_TIMEOUT_SECONDS = 5
 # dramatiq's consumer sleeps between polls, up to a second: that would be the latency of a quiet system. Ours waits for a
 # bell that each enqueue rings, and polls as well, since a bell may be heard by another consumer that is busy.
@@ -90,72 +87,6 @@ class PromptRedisBroker(RedisBroker):
             self.client.blpop([f"everspark:bell:{queue_name}"], timeout=seconds)
         except redis.ConnectionError as error:
             raise ConnectionClosed(error) from None  # type: ignore[no-untyped-call]
-
-
-class WakeKeys(Protocol):
-    """Which nudges are under way."""
-
-    def claim(self, names: list[str]) -> list[str]: ...
-
-    def reserve(self, name: str, number: int, *, seconds: float) -> None: ...
-
-    def holder(self, name: str) -> int | None: ...
-
-    def clear(self, name: str) -> None: ...
-
-
-class MemoryWakeKeys:
-    """Wake keys of a program that runs as one process."""
-
-    def __init__(self) -> None:
-        self._held: dict[str, tuple[int, float]] = {}
-
-    def claim(self, names: list[str]) -> list[str]:
-        """The names that were free; they are taken now."""
-        free = [name for name in names if self.holder(name) is None]
-        for name in free:
-            self.reserve(name, AT_ONCE, seconds=WAKE_SECONDS)
-        return free
-
-    def reserve(self, name: str, number: int, *, seconds: float) -> None:
-        """Takes the name, also from another."""
-        self._held[name] = (number, time.monotonic() + seconds)
-
-    def holder(self, name: str) -> int | None:
-        """The number that has the name; None where it is free."""
-        number, until = self._held.get(name, (AT_ONCE, 0.0))
-        return number if until > time.monotonic() else None
-
-    def clear(self, name: str) -> None:
-        """The nudge has arrived; the next one may be sent."""
-        self._held.pop(name, None)
-
-
-class RedisWakeKeys:
-    """Wake keys shared by all processes: `everspark:wake:<name>`, each for a few seconds."""
-
-    def __init__(self, client: redis.Redis) -> None:
-        self._client = client
-
-    def claim(self, names: list[str]) -> list[str]:
-        """The names that were free; they are taken now."""
-        pipeline = self._client.pipeline(transaction=False)
-        for name in names:
-            pipeline.set(f"everspark:wake:{name}", AT_ONCE, nx=True, ex=WAKE_SECONDS)
-        return [name for name, was_free in zip(names, pipeline.execute(), strict=True) if was_free]
-
-    def reserve(self, name: str, number: int, *, seconds: float) -> None:
-        """Takes the name, also from another."""
-        self._client.set(f"everspark:wake:{name}", number, px=round(seconds * 1000))
-
-    def holder(self, name: str) -> int | None:
-        """The number that has the name; None where it is free."""
-        number = cast("bytes | None", self._client.get(f"everspark:wake:{name}"))
-        return None if number is None else int(number)
-
-    def clear(self, name: str) -> None:
-        """The nudge has arrived; the next one may be sent."""
-        self._client.delete(f"everspark:wake:{name}")
 
 
 class Nudges:

@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import Any
 
 import psycopg
-from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from domain.acts import DEEDS, Act, ActError, Deed, term_of
 from infra import audit
 from infra.acts import told
-from infra.bulk_tables import OPEN, Progress
+from infra.bulk_tables import Progress
+from infra.long_work import LongWork
 from infra.reports import concerned
 from infra.reports.concerned import Chosen
 
@@ -76,6 +76,10 @@ class Bulk:
         return self.status is Progress.DONE
 
     @property
+    def may_be_ended(self) -> bool:
+        return not self.has_ended
+
+    @property
     def may_be_undone(self) -> bool:
         return self.deed.can_be_undone and not self.is_open and self.undo_of is None and self.undone_by is None
 
@@ -91,7 +95,7 @@ VALUES (%(nonce)s, %(act)s, %(query)s, %(ids)s, %(params)s, %(actor)s, %(matched
     %(undo_of)s, %(now)s)
 ON CONFLICT DO NOTHING RETURNING id
 """
-LOAD = """
+SELECT = """
 SELECT bulks.id, bulks.nonce, bulks.act, bulks.query, bulks.ids, bulks.params, bulks.status, bulks.actor, bulks.matched,
     bulks.last_id, bulks.place, bulks.done, bulks.skipped, bulks.left_out, bulks.undo_of, undo.id AS undone_by,
     bulks.created_at, bulks.ended_at, bulks.trouble, (
@@ -99,6 +103,9 @@ SELECT bulks.id, bulks.nonce, bulks.act, bulks.query, bulks.ids, bulks.params, b
     ) AS key
 FROM bulks LEFT JOIN bulks AS undo ON undo.undo_of = bulks.id
 """
+BULKS = LongWork(table="bulks", noun="act", shape=Bulk, error=ActError, select=SELECT, left="matched - done - skipped")
+load, listed, need, is_any_neglected = BULKS.load, BULKS.listed, BULKS.need, BULKS.is_any_neglected
+pause, go_on, end = BULKS.pause, BULKS.go_on, BULKS.end
 
 
 def create(
@@ -157,7 +164,7 @@ def undo(connection: psycopg.Connection[Any], number: int, *, actor: str, now: d
     if not matched:
         raise ActError("Nothing was changed by it, or it is so long ago that how things stood is no longer kept.")
     if bulk.status is not Progress.DONE:
-        _become(connection, bulk, Progress.DONE, now=now)
+        BULKS.become(connection, number, Progress.DONE, now=now)
     values = {
         "act": bulk.act,
         "query": bulk.query,
@@ -172,51 +179,6 @@ def undo(connection: psycopg.Connection[Any], number: int, *, actor: str, now: d
     about = {"undo_of": number}
     begun = _begun(connection, values, nonce=f"undo-{number}", act="act.undone", about=about, actor=actor, now=now)
     return begun[0]
-
-
-def pause(connection: psycopg.Connection[Any], number: int, *, actor: str, now: datetime) -> None:
-    """It stops after the batch that is in hand. Raises ActError where it has ended."""
-    _change(connection, number, Progress.PAUSED, actor=actor, now=now)
-
-
-def go_on(connection: psycopg.Connection[Any], number: int, *, actor: str, now: datetime) -> None:
-    """It goes on where it stopped, also after a failure. Nudge `bulks` after the commit. Raises ActError where it has ended."""
-    _change(connection, number, Progress.WAITING, actor=actor, now=now)
-
-
-def end(connection: psycopg.Connection[Any], number: int, *, actor: str, now: datetime) -> None:
-    """It is over, with what is done by now. Raises ActError where it has ended."""
-    _change(connection, number, Progress.DONE, actor=actor, now=now)
-
-
-def load(connection: psycopg.Connection[Any], number: int) -> Bulk | None:
-    """One of them."""
-    cursor = connection.cursor(row_factory=class_row(Bulk))
-    return cursor.execute(LOAD + "WHERE bulks.id = %s", [number]).fetchone()
-
-
-def listed(connection: psycopg.Connection[Any], *, before: int | None = None, limit: int = 50) -> list[Bulk]:
-    """The newest first, those before the number `before`."""
-    cursor = connection.cursor(row_factory=class_row(Bulk))
-    query = LOAD + "WHERE bulks.id < coalesce(%s, 9223372036854775807) ORDER BY bulks.id DESC LIMIT %s"
-    return cursor.execute(query, [before, limit]).fetchall()
-
-
-def need(connection: psycopg.Connection[Any], number: int, *, lock: bool = False) -> Bulk:
-    """One of them, kept for this transaction if `lock`. Raises ActError where there is none."""
-    if lock:
-        connection.execute("SELECT FROM bulks WHERE id = %s FOR UPDATE", [number])
-    bulk = load(connection, number)
-    if bulk is None:
-        raise ActError(f"There is no act {number}.")
-    return bulk
-
-
-def is_any_neglected(connection: psycopg.Connection[Any], *, now: datetime) -> bool:
-    """Whether an open one has had no batch for a while."""
-    query = f"SELECT EXISTS (SELECT FROM bulks WHERE {OPEN} AND coalesce(claimed_until <= %s, true))"
-    row = connection.execute(query.encode(), [now]).fetchone()
-    return row is not None and bool(row[0])
 
 
 def _begun(
@@ -246,24 +208,6 @@ def _ids(connection: psycopg.Connection[Any], chosen: Chosen) -> Jsonb | None:
         return None
     rows = connection.execute("SELECT id FROM authorizations WHERE key = ANY(%s) ORDER BY id", [list(chosen.keys)])
     return Jsonb([number for (number,) in rows])
-
-
-def _change(connection: psycopg.Connection[Any], number: int, status: Progress, *, actor: str, now: datetime) -> None:
-    bulk = need(connection, number, lock=True)
-    if bulk.has_ended:
-        raise ActError("It has ended already.")
-    if bulk.status is not status:
-        _become(connection, bulk, status, now=now)
-        audit.note(connection, at=now, actor=actor, act=f"act.{VERBS[status]}", subject=f"act/{number}")
-
-
-VERBS = {Progress.PAUSED: "paused", Progress.WAITING: "resumed", Progress.DONE: "ended"}
-
-
-def _become(connection: psycopg.Connection[Any], bulk: Bulk, status: Progress, *, now: datetime) -> None:
-    ended_at = now if status is Progress.DONE else None
-    query = "UPDATE bulks SET status = %s, ended_at = %s, trouble = NULL, claimed_until = NULL WHERE id = %s"
-    connection.execute(query, [status, ended_at, bulk.id])
 
 
 def _other(found: int, expected: int) -> str:

@@ -12,14 +12,14 @@ from typing import Any
 
 import msgspec
 import psycopg
-from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from domain import sheets
 from domain.sheets import Column, SheetError
 from infra import audit
-from infra.bulk_tables import OPEN, Progress, Stage
+from infra.bulk_tables import Progress, Stage
 from infra.incoming import without_codes
+from infra.long_work import UNTENDED, LongWork
 from infra.sheet_forgetting import FULL, forget
 from infra.sheet_text import lines_of
 from infra.vault import Vault
@@ -77,6 +77,11 @@ class Sheet:
         return is_checked and self.good > 0 and not self.is_forgotten
 
     @property
+    def may_be_ended(self) -> bool:
+        """Also one that was only checked: its codes are still there."""
+        return not self.has_ended or self.may_be_applied
+
+    @property
     def is_applied(self) -> bool:
         """Whether all its good rows were applied."""
         return self.stage is Stage.APPLY and self.has_ended and self.applied == self.good
@@ -92,7 +97,18 @@ class Sheet:
         return self.good + self.bad + self.again if self.stage is Stage.CHECK else self.applied
 
 
-FIELDS = ", ".join(Sheet.__dataclass_fields__)
+IMPORTS = LongWork(
+    table="imports",
+    noun="import",
+    shape=Sheet,
+    error=SheetError,
+    select=f"SELECT {', '.join(Sheet.__dataclass_fields__)} FROM imports",
+    left="lines - place",
+    # Codes of one that is over are still there.
+    neglected=f"{UNTENDED} OR {FULL}",
+)
+load, listed, need, is_any_neglected = IMPORTS.load, IMPORTS.listed, IMPORTS.need, IMPORTS.is_any_neglected
+pause, go_on = IMPORTS.pause, IMPORTS.go_on
 
 
 def receive(
@@ -144,52 +160,12 @@ def apply(connection: psycopg.Connection[Any], number: int, *, actor: str, now: 
     audit.note(connection, at=now, actor=actor, act="import.applied", subject=subject, about=about)
 
 
-def pause(connection: psycopg.Connection[Any], number: int, *, actor: str, now: datetime) -> None:
-    """It stops after the batch that is in hand. Raises SheetError where it has ended."""
-    _change(connection, number, Progress.PAUSED, actor=actor, now=now)
-
-
-def go_on(connection: psycopg.Connection[Any], number: int, *, actor: str, now: datetime) -> None:
-    """It goes on where it stopped, also after a failure. Nudge `imports` after the commit. Raises SheetError."""
-    _change(connection, number, Progress.WAITING, actor=actor, now=now)
-
-
 def end(connection: psycopg.Connection[Any], number: int, *, actor: str, now: datetime) -> None:
     """It is over, with what is done by now, and its codes are forgotten; also one that was only checked. Nudge `imports`
     after the commit: the codes of a large sheet take more than one transaction. Raises SheetError.
     """
-    _change(connection, number, Progress.DONE, actor=actor, now=now)
+    IMPORTS.end(connection, number, actor=actor, now=now)
     forget(connection, number, now=now)
-
-
-def load(connection: psycopg.Connection[Any], number: int) -> Sheet | None:
-    """One of them."""
-    cursor = connection.cursor(row_factory=class_row(Sheet))
-    return cursor.execute(f"SELECT {FIELDS} FROM imports WHERE id = %s".encode(), [number]).fetchone()
-
-
-def listed(connection: psycopg.Connection[Any], *, before: int | None = None, limit: int = 50) -> list[Sheet]:
-    """The newest first, those before the number `before`."""
-    cursor = connection.cursor(row_factory=class_row(Sheet))
-    query = f"SELECT {FIELDS} FROM imports WHERE id < coalesce(%s, 9223372036854775807) ORDER BY id DESC LIMIT %s"
-    return cursor.execute(query.encode(), [before, limit]).fetchall()
-
-
-def need(connection: psycopg.Connection[Any], number: int, *, lock: bool = False) -> Sheet:
-    """One of them, kept for this transaction if `lock`. Raises SheetError where there is none."""
-    if lock:
-        connection.execute("SELECT FROM imports WHERE id = %s FOR UPDATE", [number])
-    sheet = load(connection, number)
-    if sheet is None:
-        raise SheetError(f"There is no import {number}.")
-    return sheet
-
-
-def is_any_neglected(connection: psycopg.Connection[Any], *, now: datetime) -> bool:
-    """Whether an open one has had no batch for a while, or codes of one that is over are still there."""
-    query = f"SELECT EXISTS (SELECT FROM imports WHERE {OPEN} AND coalesce(claimed_until <= %s, true) OR {FULL})"
-    row = connection.execute(query.encode(), [now]).fetchone()
-    return row is not None and bool(row[0])
 
 
 def _name(text: str) -> str:
@@ -212,19 +188,6 @@ def _keep(
                 for line, cells in batch:
                     copy.write_row((number, line, vault.seal(encode(cells).decode(), context=CONTEXT)))
     return count, last_line
-
-
-def _change(connection: psycopg.Connection[Any], number: int, status: Progress, *, actor: str, now: datetime) -> None:
-    sheet = need(connection, number, lock=True)
-    if sheet.has_ended and not (status is Progress.DONE and sheet.may_be_applied):
-        raise SheetError("It has ended already.")
-    if sheet.status is not status or status is Progress.DONE:
-        query = "UPDATE imports SET status = %s, ended_at = %s, trouble = NULL, claimed_until = NULL WHERE id = %s"
-        connection.execute(query, [status, now if status is Progress.DONE else None, number])
-        audit.note(connection, at=now, actor=actor, act=f"import.{VERBS[status]}", subject=f"import/{number}")
-
-
-VERBS = {Progress.PAUSED: "paused", Progress.WAITING: "resumed", Progress.DONE: "ended"}
 
 
 def _why_not(sheet: Sheet) -> str:

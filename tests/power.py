@@ -18,7 +18,7 @@ from dramatiq.brokers.stub import StubBroker
 from psycopg import Transaction
 from sqlalchemy import Engine, event
 
-from infra.broker import MAILBOXES_QUEUE, OUTBOX_QUEUE, MemoryWakeKeys, Nudges
+from infra.broker import MAILBOXES_QUEUE, OUTBOX_QUEUE, Nudges
 from infra.clock import HandClock
 from infra.database import hot, make_engine
 from infra.inbox import Letter, accept, mailbox_of
@@ -27,6 +27,7 @@ from infra.posting import Courier
 from infra.settings import Settings
 from infra.tiktok.client import Tiktok
 from infra.vault import Vault
+from infra.wake_keys import MemoryWakeKeys
 from scheduler.leadership import Leadership
 from scheduler.sweeps import sweep
 from tests.waiting import until

@@ -17,7 +17,6 @@ from sqlalchemy import Engine
 from domain.eligibility import PostPolicy
 from domain.renewal import Policy
 from infra.broker import (
-    AT_ONCE,
     BULK,
     CALL,
     CLIMB,
@@ -43,6 +42,7 @@ from infra.reports import summaries
 from infra.settings import Settings
 from infra.tiktok.client import Tiktok
 from infra.vault import Vault
+from infra.wake_keys import AT_ONCE
 from worker.asking import Writing
 from worker.bulks import advance
 from worker.chosen import channels_of, mailer_of, rules_of, writing_of
@@ -56,7 +56,7 @@ from worker.looking_first import SOON
 from worker.pacing import Pacing
 from worker.pay import pay
 from worker.remedies import remedy_of
-from worker.resting import rest_after
+from worker.resting import Batch, rest_after
 
 log = structlog.get_logger()
 
@@ -245,35 +245,31 @@ def climbing(engine: Engine, clock: Clock, channels: Channels, rules: Rules, nud
 
 
 def bulking(engine: Engine, clock: Clock, nudges: Nudges) -> Callable[..., None]:
-    """Does acts on many authorizations, and leaves the mailboxes time for all else."""
-
-    def do_bulks(number: int = AT_ONCE) -> None:
-        if not nudges.begins("bulks", number):
-            return
-        begun = time.monotonic()
-        with postponed(BULK):
-            batch = advance(engine, clock)
-        if batch is not None:
-            nudges.mailboxes(batch.mailboxes)
-            nudges.bulks_in(rest_after(batch, timedelta(seconds=time.monotonic() - begun)))
-
-    return do_bulks
+    """Does acts on many authorizations."""
+    return resting(BULK, "bulks", partial(advance, engine, clock), nudges, nudges.bulks_in)
 
 
 def importing(engine: Engine, clock: Clock, work: Importing, nudges: Nudges) -> Callable[..., None]:
-    """Checks and applies sheets of existing codes, and leaves the mailboxes time for all else."""
+    """Checks and applies sheets of existing codes."""
+    return resting(IMPORT, "imports", partial(work.advance, engine, clock), nudges, nudges.imports_in)
 
-    def do_imports(number: int = AT_ONCE) -> None:
-        if not nudges.begins("imports", number):
+
+def resting(
+    actor: str, name: str, work: Callable[[], Batch | None], nudges: Nudges, go_on_in: Callable[[timedelta], None]
+) -> Callable[..., None]:
+    """Does a batch of long work, then leaves the mailboxes time for all else. `name`: of its nudges."""
+
+    def do_some(number: int = AT_ONCE) -> None:
+        if not nudges.begins(name, number):
             return
         begun = time.monotonic()
-        with postponed(IMPORT):
-            batch = work.advance(engine, clock)
+        with postponed(actor):
+            batch = work()
         if batch is not None:
             nudges.mailboxes(batch.mailboxes)
-            nudges.imports_in(rest_after(batch, timedelta(seconds=time.monotonic() - begun)))
+            go_on_in(rest_after(batch, timedelta(seconds=time.monotonic() - begun)))
 
-    return do_imports
+    return do_some
 
 
 def summarizing(engine: Engine, clock: Clock, nudges: Nudges) -> Callable[[], None]:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -17,50 +18,31 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import Engine
 
 from domain.acts import Act
-from infra import acts, bulks, inbox
-from infra.bulk_tables import OPEN
-from infra.bulks import Bulk
+from infra import acts, inbox
+from infra.bulks import BULKS, Bulk
 from infra.clock import Clock
-from infra.database import OUTAGES, hot
+from infra.database import hot
 from infra.inbox import Letter
 from infra.reports import concerned
 from infra.reports.concerned import Row
-from worker.resting import MOST_BACKLOG, TENDED_FOR, Batch, backlog, tend
+from worker.resting import TENDED_FOR, Batch, BatchError, next_batch
 
 log = structlog.get_logger()
 
 # Half the batch, half of what a webhook may have to wait for; with far fewer, most of the time goes to finding the next rows.
 BATCH = 100
 
-# The one with least to do first, so that a small one does not wait for a large one. Who has the row has the turn.
-NEXT = f"""
-SELECT id FROM bulks WHERE {OPEN} ORDER BY matched - done - skipped, id LIMIT 1 FOR UPDATE SKIP LOCKED
-"""
-
 
 def advance(engine: Engine, clock: Clock, *, size: int = BATCH) -> Batch | None:
     """The next batch of some open bulk; None where nothing is open, or others are at it."""
-    number = 0
     try:
-        with hot(engine) as connection:
-            row = connection.execute(NEXT.encode()).fetchone()
-            if row is None:
-                return None
-            tend(connection, "bulks", now=clock.now())
-            if backlog(connection, now=clock.now()) > MOST_BACKLOG:
-                return Batch(must_rest=True)
-            number = row[0]
-            return do_batch(connection, bulks.need(connection, number), size, now=clock.now())
-    except OUTAGES:
-        raise
-    except Exception as error:
-        if not number:
-            raise
-        fail(engine, number, error)
+        return next_batch(engine, clock, BULKS, partial(do_batch, size=size))
+    except BatchError as raised:
+        fail(engine, raised.number, raised.error)
         return Batch()
 
 
-def do_batch(connection: psycopg.Connection[Any], bulk: Bulk, size: int, *, now: datetime) -> Batch:
+def do_batch(connection: psycopg.Connection[Any], bulk: Bulk, now: datetime, *, size: int) -> Batch:
     """Some more of `bulk`, whose row this transaction holds."""
     rows = rows_of(connection, bulk, size, now=now)
     told = [(row, letter) for row in rows if (letter := letter_of(bulk, row, now=now))]
@@ -192,7 +174,5 @@ def note(
 def fail(engine: Engine, number: int, error: Exception) -> None:
     """A bug: it stands still until a person lets it go on."""
     log.error("bulk_failed", bulk=number, exc_info=error)
-    # What a person paused or ended since then stays so.
-    query = f"UPDATE bulks SET status = 'failed', trouble = %s, claimed_until = NULL WHERE id = %s AND {OPEN}"
     with hot(engine) as connection:
-        connection.execute(query.encode(), [type(error).__name__, number])
+        BULKS.fail(connection, number, error)

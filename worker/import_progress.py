@@ -10,11 +10,10 @@ import psycopg
 import structlog
 from sqlalchemy import Engine
 
-from infra import sheets
-from infra.bulk_tables import OPEN, Stage, Verdict
+from infra.bulk_tables import Stage, Verdict
 from infra.database import hot
 from infra.sheet_forgetting import forget
-from infra.sheets import Sheet
+from infra.sheets import IMPORTS, Sheet
 from worker.resting import TENDED_FOR
 from worker.sheet_verdicts import Row
 
@@ -82,7 +81,7 @@ def note(
     if has_ended:
         if sheet.stage is Stage.APPLY or not good:
             forget(connection, sheet.id, now=now)
-        told = sheets.need(connection, sheet.id)
+        told = IMPORTS.need(connection, sheet.id)
         log.info(
             "import_ended",
             import_id=sheet.id,
@@ -97,7 +96,7 @@ def note(
 def leave_out(engine: Engine, number: int, error: Exception, *, now: datetime) -> bool:
     """The next row of an import is bad, since it raised `error`; False where a person stopped it meanwhile, or no row is left."""
     with hot(engine) as connection:
-        sheet = sheets.need(connection, number, lock=True)
+        sheet = IMPORTS.need(connection, number, lock=True)
         found = connection.execute(ROWS.encode(), [sheet.id, sheet.place, sheet.stage, 1]).fetchone()
         if found is None or not sheet.is_open:
             return False
@@ -112,7 +111,5 @@ def leave_out(engine: Engine, number: int, error: Exception, *, now: datetime) -
 def fail(engine: Engine, number: int, error: Exception) -> None:
     """A bug: it stands still until a person lets it go on."""
     log.error("import_failed", import_id=number, exc_info=error)
-    # What a person paused or ended since then stays so.
-    query = f"UPDATE imports SET status = 'failed', trouble = %s, claimed_until = NULL WHERE id = %s AND {OPEN}"
     with hot(engine) as connection:
-        connection.execute(query.encode(), [type(error).__name__, number])
+        IMPORTS.fail(connection, number, error)

@@ -8,41 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import psycopg
-import structlog
 from sqlalchemy import Engine
 
 from domain.sheet_rows import RowError, parse
-from infra import inbox, sheets
-from infra.bulk_tables import OPEN, Stage, Verdict
+from infra import inbox
+from infra.bulk_tables import Stage, Verdict
 from infra.clock import Clock
-from infra.database import OUTAGES, hot
+from infra.database import hot
 from infra.inbox import mailbox_of
 from infra.sheet_forgetting import empty_some
 from infra.sheet_letters import Writing
-from infra.sheets import Sheet, unsealed
+from infra.sheets import IMPORTS, Sheet, unsealed
 from infra.unreadable import Unreadable
 from infra.vault import UnsealError, Vault
 from worker.import_progress import ROWS, VERDICTS, columns_of, fail, leave_out, note
-from worker.resting import MOST_BACKLOG, Batch, backlog, tend
+from worker.resting import Batch, BatchError, next_batch
 from worker.sheet_verdicts import Known, Row, judged, told_apart
-
-log = structlog.get_logger()
 
 # At most two letters a row: as many at once as an act on many writes.
 BATCH = 50
 # So many rows of a batch may raise by a bug and be left out; when more do, the import stands still until a person looks at it.
 MOST_ODD = 3
-
-
-class BatchError(Exception):
-    """A batch of the import `number` raised `error`; nothing of the batch is kept."""
-
-    def __init__(self, number: int, error: Exception) -> None:
-        super().__init__(number)
-        self.number, self.error = number, error
 
 
 class Importing:
@@ -87,25 +77,11 @@ class Importing:
 
     def _batch(self, engine: Engine, clock: Clock, only: int | None, size: int) -> Batch | None:
         """So many rows in one transaction. Raises BatchError, and what an outage raises."""
-        number = 0
-        try:
-            with hot(engine) as connection:
-                row = connection.execute(NEXT.encode(), [only, only]).fetchone()
-                if row is None:
-                    return None
-                tend(connection, "imports", now=clock.now(), only=only)
-                if backlog(connection, now=clock.now()) > MOST_BACKLOG:
-                    return Batch(must_rest=True)
-                number = row[0]
-                sheet, now = sheets.need(connection, number), clock.now()
-                stage = self._check if sheet.stage is Stage.CHECK else self._apply
-                return stage(connection, sheet, now, size)
-        except OUTAGES:
-            raise
-        except Exception as error:
-            if not number:
-                raise
-            raise BatchError(number, error) from error
+        return next_batch(engine, clock, IMPORTS, partial(self._do, size=size), only=only)
+
+    def _do(self, connection: psycopg.Connection[Any], sheet: Sheet, now: datetime, *, size: int) -> Batch:
+        stage = self._check if sheet.stage is Stage.CHECK else self._apply
+        return stage(connection, sheet, now, size)
 
     def _check(self, connection: psycopg.Connection[Any], sheet: Sheet, now: datetime, size: int) -> Batch:
         """Verdicts on some more rows; after the last one the good ones are next, unless a person is to decide that."""
@@ -160,11 +136,6 @@ class Importing:
         return [judged(row, known.get(row.key or ""), has_code=(row.code, row.key) in codes) for row in rows]
 
 
-# Who has the row has the turn. The one with least to do first, so that a small one does not wait for a large one.
-NEXT = f"""
-SELECT id FROM imports WHERE {OPEN} AND coalesce(id = %s, %s::int8 IS NULL)
-ORDER BY lines - place, id LIMIT 1 FOR UPDATE SKIP LOCKED
-"""
 KNOWN = "SELECT key, state, expires_at FROM authorizations WHERE key = ANY(%s)"
 CODES = "SELECT fingerprint, key FROM codes WHERE fingerprint = ANY(%s)"
 TWINS = """

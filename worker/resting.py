@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 import psycopg
+from sqlalchemy import Engine
 
 from infra.bulk_tables import OPEN
+from infra.clock import Clock
+from infra.database import OUTAGES, hot
+from infra.long_work import LongWork, P
 
 # Three times what the batch took: a quarter of the time is for work, however slow the machine is.
 TIMES = 3
@@ -30,6 +35,41 @@ class Batch:
     must_rest: bool = False
 
 
+class BatchError(Exception):
+    """A batch of the piece of work `number` raised `error`; nothing of the batch is kept."""
+
+    def __init__(self, number: int, error: Exception) -> None:
+        super().__init__(number)
+        self.number, self.error = number, error
+
+
+def next_batch(
+    engine: Engine,
+    clock: Clock,
+    work: LongWork[P],
+    do: Callable[[psycopg.Connection[Any], P, datetime], Batch],
+    *,
+    only: int | None = None,
+) -> Batch | None:
+    """Some more of the one that has the turn, or of `only`, in one transaction; None where nothing is open, or others are at it.
+
+    Raises BatchError, and what an outage raises.
+    """
+    with hot(engine) as connection:
+        number = _next(connection, work, only)
+        if number is None:
+            return None
+        tend(connection, work, now=clock.now(), only=only)
+        if backlog(connection, now=clock.now()) > MOST_BACKLOG:
+            return Batch(must_rest=True)
+        try:
+            return do(connection, work.need(connection, number), clock.now())
+        except OUTAGES:
+            raise
+        except Exception as error:
+            raise BatchError(number, error) from error
+
+
 def rest_after(batch: Batch, took: timedelta) -> timedelta:
     """How long to rest after a batch that took so long."""
     return BACKLOG_REST if batch.must_rest else min(max(TIMES * took, SHORTEST), LONGEST)
@@ -48,13 +88,21 @@ def backlog(connection: psycopg.Connection[Any], *, now: datetime) -> int:
     return int(row[0]) if row else 0
 
 
-def tend(
-    connection: psycopg.Connection[Any], table: Literal["bulks", "imports"], *, now: datetime, only: int | None = None
-) -> None:
+def tend(connection: psycopg.Connection[Any], work: LongWork[P], *, now: datetime, only: int | None) -> None:
     """All that are open, or one of them, are in good hands: those that wait for their turn too. None waits for a lock."""
     query = f"""
-    UPDATE {table} SET claimed_until = %s WHERE id IN (
-        SELECT id FROM {table} WHERE {OPEN} AND coalesce(id = %s::int8, true) FOR UPDATE SKIP LOCKED
+    UPDATE {work.table} SET claimed_until = %s WHERE id IN (
+        SELECT id FROM {work.table} WHERE {OPEN} AND coalesce(id = %s::int8, true) FOR UPDATE SKIP LOCKED
     )
     """
     connection.execute(query.encode(), [now + TENDED_FOR, only])
+
+
+def _next(connection: psycopg.Connection[Any], work: LongWork[P], only: int | None) -> int | None:
+    """Who has the row has the turn. The one with least to do first, so that a small one does not wait for a large one."""
+    query = f"""
+    SELECT id FROM {work.table} WHERE {OPEN} AND coalesce(id = %s::int8, true)
+    ORDER BY {work.left}, id LIMIT 1 FOR UPDATE SKIP LOCKED
+    """
+    row = connection.execute(query.encode(), [only]).fetchone()
+    return int(row[0]) if row else None

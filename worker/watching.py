@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import dramatiq
@@ -22,22 +21,11 @@ from infra.channels import AppriseMessenger, Messenger
 from infra.clock import Clock
 from infra.database import OUTAGES, hot
 from infra.watched import Limits
-from worker.climbing import ALERTS_LOCK, Rules, say_alerts
-from worker.telling import Told
+from worker.climbing import ALERTS_LOCK, Round, Rules, say_alerts
 
 EVERY_SECONDS = 60.0
 
 log = structlog.stdlib.get_logger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Watched:
-    """What one round came to."""
-
-    opened: int = 0
-    resolved: int = 0
-    owed: int = 0
-    told: Told = field(default_factory=Told)
 
 
 def watch(
@@ -48,12 +36,12 @@ def watch(
     limits: Limits,
     messenger: Messenger | None = None,
     rules: Rules | None = None,
-) -> Watched:
+) -> Round:
     """One round. While another process goes round, or says alerts, it does nothing."""
     rules = rules or Rules()
     with outbox.sole_payer(engine, lock=ALERTS_LOCK) as is_sole:
         if not is_sole:
-            return Watched()
+            return Round()
         with hot(engine) as connection:
             changes = watched.look_round(connection, limits, now=clock.now())
         for each in changes.opened:
@@ -62,7 +50,7 @@ def watch(
             log.info("alert_resolved", name=each.name)
         messenger = messenger or AppriseMessenger()
         owed, told = say_alerts(engine, clock, channels=channels, messenger=messenger, rules=rules)
-    return Watched(opened=len(changes.opened), resolved=len(changes.resolved), owed=owed, told=told)
+    return Round(opened=len(changes.opened), resolved=len(changes.resolved), owed=owed, told=told)
 
 
 class Watchman(dramatiq.Middleware):

@@ -18,14 +18,12 @@ from infra.broker import (
     MAILBOXES_QUEUE,
     OUTBOX_QUEUE,
     WAIT_BEFORE_DELAYED_SECONDS,
-    MemoryWakeKeys,
     Nudges,
     PromptRedisBroker,
-    RedisWakeKeys,
-    WakeKeys,
     make_broker,
     message,
 )
+from infra.wake_keys import MemoryWakeKeys, RedisWakeKeys, WakeKeys
 
 
 @pytest.fixture(params=["memory", "redis"])

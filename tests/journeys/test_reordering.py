@@ -15,11 +15,12 @@ from sqlalchemy import Engine
 
 from domain.renewal import Policy
 from infra import inbox
-from infra.broker import MemoryWakeKeys, Nudges, make_broker
+from infra.broker import Nudges, make_broker
 from infra.clock import HandClock
 from infra.database import hot
 from infra.inbox import MAILBOXES, Letter
 from infra.settings import load
+from infra.wake_keys import MemoryWakeKeys
 from scheduler.leadership import Leadership
 from scheduler.sweeps import JOBS, sweep
 from tests.deliveries import CREATOR, day, letter

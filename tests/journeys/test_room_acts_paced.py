@@ -12,12 +12,13 @@ from sqlalchemy import Engine
 
 from domain.acts import Act
 from infra import bulks
-from infra.broker import BULK, IMPORT, OUTBOX_QUEUE, MemoryWakeKeys, Nudges, make_broker
+from infra.broker import BULK, IMPORT, OUTBOX_QUEUE, Nudges, make_broker
 from infra.clock import HandClock
 from infra.database import hot
 from infra.inbox import Letter, accept
 from infra.reports.concerned import Chosen
 from infra.vault import Vault
+from infra.wake_keys import MemoryWakeKeys
 from scheduler.sweeps import sweep
 from tests.importing import OFFERED, Desk, sheet, with_end
 from tests.portfolio import Post, holds
