@@ -30,7 +30,7 @@ FROM (
 AUTHORIZATIONS = """
 INSERT INTO authorizations (key, advertiser_id, item_id, account_handle, route, state, state_reason, state_since, condition, days,
     reference, creator_id, requested_at, starts_at, expires_at, ladder_from, period_source, revoked_at, next_action,
-    next_action_at, why, needed_until, spend_a_day, at_risk, currency, created_at, updated_at)
+    next_action_at, why, needed_until, spend_a_day, at_risk, currency, is_sighted, created_at, updated_at)
 WITH drawn AS MATERIALIZED (
     SELECT n, random() AS of_route, random() AS of_state, random() AS of_end, random() AS of_need, random() AS of_condition,
         (random() ^ 2 * {advertisers})::int % {advertisers} AS advertiser,
@@ -75,7 +75,7 @@ SELECT advertiser_id || '/' || coalesce(item, '@account.' || n), advertiser_id, 
     CASE WHEN is_short THEN 'renewal_needed' WHEN state = 'requested' THEN 'unanswered_request' ELSE 'covered' END,
     CASE WHEN is_short THEN ends_at + days * interval '1 day' END,
     CASE WHEN state = 'active' THEN spend END, CASE WHEN is_short THEN spend * least(days, 30) WHEN state = 'active' THEN 0 END,
-    CASE WHEN state IN ('active', 'expired') THEN currency END, made_at, now()
+    CASE WHEN state IN ('active', 'expired') THEN currency END, state <> 'requested' AND n % 97 > 0, made_at, now()
 FROM needed ORDER BY n
 """
 SIGHTINGS = """

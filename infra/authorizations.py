@@ -126,7 +126,8 @@ INSERT INTO authorizations AS known (
     key, advertiser_id, item_id, account_handle, route, state, state_reason, state_since, condition, condition_at, days,
     needed_until, contract_ends_at, reference, item_url, requested_at, starts_at, expires_at, ladder_from, period_source,
     corrected_at, revoked_at, declined_at, rung, suggested_at, suggestion, need_stated_at, next_action,
-    next_action_at, why, creator_id, spend_a_day, at_risk, currency, created_at, updated_at
+    next_action_at, why, creator_id, spend_a_day, at_risk, currency, is_sighted,
+    created_at, updated_at
 )
 SELECT key, split_part(key, '/', 1), CASE WHEN key LIKE '%%/@%%' THEN NULL ELSE split_part(key, '/', 2) END,
     CASE WHEN key LIKE '%%/@%%' THEN substr(split_part(key, '/', 2), 2) END, route, state, state_reason, state_since,
@@ -135,7 +136,7 @@ SELECT key, split_part(key, '/', 1), CASE WHEN key LIKE '%%/@%%' THEN NULL ELSE 
     need_stated_at, plan ->> 'action',
     (plan ->> 'at')::timestamptz, plan ->> 'why', (SELECT id FROM creators WHERE handle = %(handles)s::jsonb ->> key),
     (%(worth)s::jsonb -> key ->> 'spend_a_day')::numeric, (%(worth)s::jsonb -> key ->> 'at_risk')::numeric,
-    %(worth)s::jsonb -> key ->> 'currency', %(now)s, %(now)s
+    %(worth)s::jsonb -> key ->> 'currency', EXISTS (SELECT FROM sightings WHERE sightings.key = t.key), %(now)s, %(now)s
 FROM json_to_recordset(%(rows)s) AS t (
     key text, route text, state text, state_reason text, state_since timestamptz, condition text,
     condition_at timestamptz, days int4, needed_until timestamptz, contract_ends_at timestamptz, reference text,

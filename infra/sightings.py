@@ -92,10 +92,19 @@ WHERE known.seen_at <= coalesce(excluded.missing_since, excluded.seen_at)
 """
 
 
+# One whose row somebody writes just now stays without the mark, which lists only pay with some time.
+MARK = """
+UPDATE authorizations SET is_sighted = true WHERE id IN (
+    SELECT id FROM authorizations WHERE key = ANY(%s) AND NOT is_sighted FOR NO KEY UPDATE SKIP LOCKED
+)
+"""
+
+
 def save(connection: psycopg.Connection[Any], sightings: Sequence[Sighting]) -> None:
     """Inserts or updates them."""
     if sightings:
         connection.execute(SAVE, [as_json(sightings)], prepare=True)
+        connection.execute(MARK, [[each.key for each in sightings]], prepare=True)
 
 
 LEFT_OUT = """

@@ -209,7 +209,8 @@ class AuthorizationRow(SQLModel, table=True):
     """One advertiser's permission to use one post (or one creator's account), through all its renewals.
 
     `measured` is what its ads were measured to spend a day, by currency; `spend_a_day` and `at_risk` are kept for the eyes of
-    operators, in its main `currency`: what decides is worked out anew from `domain.worth`.
+    operators, in its main `currency`: what decides is worked out anew from `domain.worth`. `is_sighted`: TikTok has shown it,
+    so that it has a row in `sightings`; what has one may still lack the mark for a while.
     """
 
     __tablename__: ClassVar[Any] = "authorizations"
@@ -226,7 +227,8 @@ class AuthorizationRow(SQLModel, table=True):
             f"NOT ({RUNNING}) OR route <> 'code' OR expires_at IS NOT NULL",
             name="authorizations_code_expires_at",
         ),
-        Index("authorizations_advertiser", "advertiser_id", "id"),
+        # With what is mostly asked of an advertiser's beside it, so that many are looked through in the index.
+        Index("authorizations_advertiser", "advertiser_id", "id", postgresql_include=["state", "expires_at"]),
         Index("authorizations_creator", "creator_id", postgresql_where=text("creator_id IS NOT NULL")),
         Index(
             "authorizations_expire",
@@ -248,7 +250,7 @@ class AuthorizationRow(SQLModel, table=True):
         ),
         Index("authorizations_currency", "currency", "id", postgresql_where=text("currency IS NOT NULL")),
         # With what is asked of most rows beside it, so that a long walk stays in the index.
-        Index("authorizations_changed", "state_since", "id", postgresql_include=["state", "expires_at"]),
+        Index("authorizations_changed", "state_since", "id", postgresql_include=["state", "expires_at", "condition"]),
         Index(
             "authorizations_ended",
             "expires_at",
@@ -276,6 +278,7 @@ class AuthorizationRow(SQLModel, table=True):
             postgresql_ops={"reference": "text_pattern_ops"},
         ),
         Index("authorizations_item", "item_id", postgresql_where=text("item_id IS NOT NULL")),
+        Index("authorizations_unsighted", "id", postgresql_where=text(f"{RUNNING} AND NOT is_sighted")),
         {"postgresql_with": {"fillfactor": "70"}},
     )
 
@@ -319,6 +322,7 @@ class AuthorizationRow(SQLModel, table=True):
     spend_a_day: Decimal | None = Field(default=None, sa_column=Column(Numeric(18, 4)))
     at_risk: Decimal | None = Field(default=None, sa_column=Column(Numeric(18, 4)))
     currency: str | None = Field(default=None, sa_column=words())
+    is_sighted: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default="false"))
     version: int = Field(default=1, sa_column=Column(Integer, nullable=False, server_default="1"))
     created_at: datetime = Field(sa_column=instant(required=True))
     updated_at: datetime = Field(sa_column=instant(required=True))
@@ -549,6 +553,10 @@ class AdvertiserRow(SQLModel, table=True):
     failed_looks: int = Field(default=0, sa_column=Column(SmallInteger, nullable=False, server_default="0"))
 
 
+# What is confirmed by no look at its advertiser: it was missing there, or left out.
+DOUBTFUL = "missing_since IS NOT NULL OR confirmed_at IS NOT NULL"
+
+
 class SightingRow(SQLModel, table=True):
     """What TikTok last showed of one authorization. Written when it changed; a look that finds nothing writes nothing.
 
@@ -557,7 +565,10 @@ class SightingRow(SQLModel, table=True):
     """
 
     __tablename__: ClassVar[Any] = "sightings"
-    __table_args__ = (Index("sightings_advertiser", "advertiser_id"),)
+    __table_args__ = (
+        Index("sightings_advertiser", "advertiser_id"),
+        Index("sightings_doubtful", "key", postgresql_where=text(DOUBTFUL)),
+    )
 
     key: str = Field(sa_column=Column(Text, primary_key=True))
     advertiser_id: str = Field(sa_column=words(required=True))

@@ -21,10 +21,9 @@ from sqlalchemy import Engine
 
 from domain.authorization import ENDED_STATES, RUNNING_STATES, State
 from domain.filters import Filter, Sort
-from infra.reports import searching
-from infra.reports.matching import RUNNING, condition, has_days, likely, states_of
+from infra.reports.matching import RUNNING, Found, condition, first, has_days, states_of
 from infra.reports.piecewise import piecewise
-from infra.reports.searching import Found
+from infra.reports.places import PlaceError
 from infra.sightings import CONFIRMED_AT
 from infra.tables import quoted
 
@@ -36,10 +35,6 @@ PLACE = re.compile(r"([0-9])_(-?[0-9.]{1,24})_([0-9]{1,18})")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 ENDED = f"authorizations.state IN ({quoted(ENDED_STATES)})"
-
-
-class PlaceError(ValueError):
-    """A place in a list that this sort does not have."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,23 +100,24 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Matches:
-    """The ids of what a filter matches where `is_all`; else one more of them than is counted. `searched` as it was found."""
+    """The ids of what a filter matches where `is_all`; else one more of them than is counted. `found`: what was found first."""
 
     ids: tuple[int, ...]
     is_all: bool
-    searched: Found | None = None
+    found: Found | None = None
 
 
 def find(connection: Connection, wanted: Filter, *, now: datetime, at_most: int = MOST_COUNTED) -> Matches:
     """Up to `at_most` matches, and one more."""
-    searched = searching.find(connection, wanted.search)
-    if where_most := likely(wanted, now, found=searched):
-        ids = _ids(connection, *where_most, at_most + 1)
+    found = first(connection, wanted, now=now)
+    if found is not None and not found.is_all:
+        # Among those that were met first there are hardly ever too few.
+        ids = _ids(connection, *condition(wanted, now, found=replace(found, is_all=True)), at_most + 1)
         if len(ids) > at_most:
-            return Matches(ids=ids, is_all=False, searched=searched)
-    is_whole = searched is None or searched.is_all
-    ids = _ids(connection, *condition(wanted, now, found=searched if is_whole else None), at_most + 1)
-    return Matches(ids=ids, is_all=len(ids) <= at_most, searched=searched)
+            return Matches(ids=ids, is_all=False, found=found)
+    is_whole = found is None or found.is_all
+    ids = _ids(connection, *condition(wanted, now, found=found if is_whole else None), at_most + 1)
+    return Matches(ids=ids, is_all=len(ids) <= at_most, found=found)
 
 
 def _ids(connection: Connection, where: str, values: dict[str, Any], limit: int) -> tuple[int, ...]:
@@ -168,12 +164,12 @@ def place_of(text: str, sort: Sort) -> Place:
     """The place that an address names. Raises PlaceError."""
     found = PLACE.fullmatch(text)
     if found is None or int(found[1]) >= len(SORTS[sort]):
-        raise PlaceError("This list has no such place; begin at its first page.")
+        raise PlaceError
     stretch, number = int(found[1]), int(found[3])
     try:
         return Place(stretch=stretch, value=_value(SORTS[sort][stretch].by, found[2]), id=number)
     except (ArithmeticError, ValueError):
-        raise PlaceError("This list has no such place; begin at its first page.") from None
+        raise PlaceError from None
 
 
 def count(connection: Connection, wanted: Filter, *, now: datetime, at_most: int = MOST_COUNTED) -> int:
@@ -219,16 +215,21 @@ def stretches_of(wanted: Filter, sort: Sort) -> Iterator[tuple[int, Stretch]]:
             yield number, stretch
 
 
+# Read first, whatever the sort: an index that is walked in its order would be walked to the end for these few.
+KNOWN = "(SELECT * FROM authorizations WHERE id = ANY(%(ids)s) OFFSET 0) AS authorizations"
+
+
 def query_of(
     wanted: Filter, stretch: Stretch, *, matches: Matches | None = None, now: datetime, is_after: bool
 ) -> tuple[str, dict[str, Any]]:
     """The query for places in one stretch; its place and its limit are parameters to be added."""
     if matches is not None and matches.is_all:
-        where, values = "id = ANY(%(ids)s)", {"ids": list(matches.ids)}
+        rows, where, values = KNOWN, "TRUE", {"ids": list(matches.ids)}
     else:
-        where, values = condition(wanted, now, found=matches.searched if matches else None, among=stretch.states)
+        found = matches.found if matches else None
+        rows, (where, values) = "authorizations", condition(wanted, now, found=found, among=stretch.states)
     parts = [stretch.where, where, *([stretch.beyond] if is_after else [])]
-    query = f"SELECT {stretch.by}, id FROM authorizations WHERE {' AND '.join(parts)} ORDER BY {stretch.order} LIMIT %(limit)s"
+    query = f"SELECT {stretch.by}, id FROM {rows} WHERE {' AND '.join(parts)} ORDER BY {stretch.order} LIMIT %(limit)s"
     return query, values
 
 
@@ -255,12 +256,21 @@ def _places(
             continue
         walked = replace(stretch, falls=stretch.falls is not is_back)
         is_after = begin is not None and number == begin.stretch
-        query, values = query_of(wanted, walked, matches=matches, now=now, is_after=is_after)
+        within = _within(connection, wanted, stretch, matches, now)
+        query, values = query_of(wanted, walked, matches=within, now=now, is_after=is_after)
         if is_after and begin is not None:
             values |= {"place": begin.value, "place_id": begin.id}
         rows = connection.execute(query, values | {"limit": limit - len(places)}, prepare=False)
         places += [Place(stretch=number, value=value, id=id_) for value, id_ in rows]
     return places
+
+
+def _within(connection: Connection, wanted: Filter, stretch: Stretch, matches: Matches, now: datetime) -> Matches:
+    """The matches of one stretch, where by their days they may be few: hardly any that is in force ended last week."""
+    if matches.is_all or not has_days(wanted) or states_of(wanted) <= stretch.states:
+        return matches
+    ids = _ids(connection, *condition(wanted, now, found=matches.found, among=stretch.states), MOST_COUNTED + 1)
+    return Matches(ids=ids, is_all=True) if len(ids) <= MOST_COUNTED else matches
 
 
 def _rows(connection: Connection, places: Sequence[Place]) -> list[Row]:

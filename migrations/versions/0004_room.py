@@ -15,7 +15,9 @@ ROLES = "role IN ('viewer', 'operator', 'admin')"
 STATUSES = "status IN ('waiting', 'running', 'paused', 'done', 'failed')"
 ACTS = "act IN ('ask', 'snooze', 'look', 'need', 'unbind', 'revoke')"
 OPEN = "status IN ('waiting', 'running')"
-AT_RISK = "state IN ('authorized', 'active') AND at_risk > 0"
+RUNNING = "state IN ('authorized', 'active')"
+AT_RISK = f"{RUNNING} AND at_risk > 0"
+DOUBTFUL = "missing_since IS NOT NULL OR confirmed_at IS NOT NULL"
 TABLES = (
     *("deliveries", "sheet_rows", "imports", "bulk_marks", "bulks", "summaries", "alerts", "api_answers"),
     *("audit", "saved_views", "api_tokens", "invitations", "sessions", "users"),
@@ -23,7 +25,7 @@ TABLES = (
 ENDED = "state IN ('expired', 'revoked') AND expires_at IS NOT NULL"
 INDEXES = (
     *("state", "at_risk", "at_risk_oddly", "currency", "changed", "ended"),
-    *("route", "route_changed", "condition", "reference", "account", "item"),
+    *("route", "route_changed", "condition", "reference", "account", "item", "unsighted"),
 )
 
 
@@ -265,11 +267,15 @@ def _lists() -> None:
     for name in ("spend_a_day", "at_risk"):
         op.add_column("authorizations", sa.Column(name, sa.Numeric(precision=18, scale=4), nullable=True))
     op.add_column("authorizations", word("currency"))
+    op.add_column("authorizations", sa.Column("is_sighted", sa.Boolean(), server_default="false", nullable=False))
+    op.execute("UPDATE authorizations SET is_sighted = true WHERE key IN (SELECT key FROM sightings)")
     index("state", ["state", "id"])
+    op.drop_index("authorizations_advertiser", "authorizations")
+    index("advertiser", ["advertiser_id", "id"], include=["state", "expires_at"])
     index("at_risk", ["at_risk", "id"], AT_RISK)
     index("at_risk_oddly", ["at_risk", "id"], f"{AT_RISK} AND (route <> 'code' OR state <> 'active')")
     index("currency", ["currency", "id"], "currency IS NOT NULL")
-    index("changed", ["state_since", "id"], include=["state", "expires_at"])
+    index("changed", ["state_since", "id"], include=["state", "expires_at", "condition"])
     index("ended", ["expires_at", "id"], ENDED)
     index("route", ["route", "expires_at", "id"], "route <> 'code'")
     index("route_changed", ["route", "state_since", "id"], "route <> 'code'")
@@ -277,6 +283,8 @@ def _lists() -> None:
     index("reference", ["reference", "id"], "reference IS NOT NULL", ops={"reference": "text_pattern_ops"})
     index("account", ["account_handle"], "account_handle IS NOT NULL", ops={"account_handle": "text_pattern_ops"})
     index("item", ["item_id"], "item_id IS NOT NULL")
+    index("unsighted", ["id"], f"{RUNNING} AND NOT is_sighted")
+    op.create_index("sightings_doubtful", "sightings", ["key"], postgresql_where=sa.text(DOUBTFUL))
     op.create_index("codes_last", "codes", ["last"])
     op.add_column("inbox", word("traceparent"))
     op.add_column("inbox", record("headers"))
@@ -309,11 +317,13 @@ def downgrade() -> None:
     op.drop_index("outbox_troubled", "outbox")
     op.drop_index("codes_last", "codes")
     op.drop_index("inbox_traced", "inbox")
+    op.drop_index("sightings_doubtful", "sightings")
     op.drop_column("inbox", "headers")
     op.drop_column("inbox", "traceparent")
-    for name in INDEXES:
+    for name in (*INDEXES, "advertiser"):
         op.drop_index(f"authorizations_{name}", "authorizations")
-    for name in ("need_stated_at", "measured", "spend_a_day", "at_risk", "currency"):
+    index("advertiser", ["advertiser_id", "id"])
+    for name in ("need_stated_at", "measured", "spend_a_day", "at_risk", "currency", "is_sighted"):
         op.drop_column("authorizations", name)
     for name in TABLES:
         op.drop_table(name)

@@ -52,6 +52,35 @@ def test_a_sighting_comes_back_as_it_was(engine: Engine, clock: HandClock) -> No
     assert (post.duration, post.mentions, post.creator) == (timedelta(seconds=12.5), ("7",), "mia")
 
 
+@pytest.mark.parametrize("is_first", [True, False], ids=["shown, then known", "known, then shown"])
+def test_what_was_shown_is_marked_so_whichever_comes_first(*, is_first: bool, engine: Engine, clock: HandClock) -> None:
+    known, now = story.authorization(State.AUTHORIZED), clock.now()
+    with hot(engine) as connection:
+        if is_first:
+            sightings.save(connection, [a_sighting(now)])
+        authorizations.save(connection, [known], {}, now=now)
+        before = connection.execute("SELECT is_sighted, version FROM authorizations").fetchone()
+        sightings.save(connection, [a_sighting(now)])
+        authorizations.save(connection, [known], {}, now=now)
+        after = connection.execute("SELECT is_sighted, version FROM authorizations").fetchone()
+
+    assert (before, after) == ((is_first, 1), (True, 2))
+
+
+def test_a_sighting_does_not_wait_for_who_writes_the_authorization(engine: Engine, clock: HandClock) -> None:
+    with hot(engine) as connection:
+        authorizations.save(connection, [story.authorization(State.AUTHORIZED)], {}, now=clock.now())
+
+    with hot(engine) as writer:
+        authorizations.save(writer, [story.authorization(State.AUTHORIZED)], {}, now=clock.now())
+        with hot(engine) as looker:
+            looker.execute("SET LOCAL lock_timeout = '1s'")
+            sightings.save(looker, [a_sighting(clock.now())])
+
+    with hot(engine) as connection:
+        assert connection.execute("SELECT is_sighted FROM authorizations").fetchone() == (False,)
+
+
 def test_a_slow_look_does_not_overwrite_a_newer_sighting(engine: Engine, clock: HandClock) -> None:
     newer = a_sighting(clock.now())
     older = replace(a_sighting(clock.now() - HOUR), status="ONLY_AUTHOR_SEE")

@@ -1,0 +1,10 @@
+"""Where a page of a list begins: after the last row of the one before, as the address of the next page says it."""
+
+from __future__ import annotations
+
+
+class PlaceError(ValueError):
+    """A place that the list does not have, or that cannot be read. Never taken for the beginning: a walk would start anew."""
+
+    def __init__(self) -> None:
+        super().__init__("`after` names no place in this list: begin without it, and go on from there.")
