@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from domain import spans
 from domain.alerting import Topic
 from domain.digest import sums
 from domain.escalation import SENTENCES
@@ -94,8 +95,8 @@ def _line(item: Item, now: datetime) -> str:
     parts += [f"@{plain(item.handle)}"] if item.handle else []
     when = "ended" if item.period_ends_at <= now else "ends"
     costs = amounts(item.lapse.not_delivered if item.lapse else item.at_risk)
-    minutes = f", {item.lapse.minutes_down} minutes down" if item.lapse else ""
-    text = f"- {' '.join(parts)}: {SENTENCES[item.cause]}; {when} {item.period_ends_at:%Y-%m-%d %H:%M} UTC{minutes}"
+    down = f", down for {spans.told(timedelta(minutes=item.lapse.minutes_down))}" if item.lapse else ""
+    text = f"- {' '.join(parts)}: {SENTENCES[item.cause]}; {when} {item.period_ends_at:%Y-%m-%d %H:%M} UTC{down}"
     return f"{text}, {costs}" if costs else text
 
 

@@ -115,6 +115,12 @@ def traceparent() -> str | None:
     return _written(None) if is_on() else None
 
 
+def headers() -> dict[str, str]:
+    """What a request to somebody else carries of the surrounding span; nothing where there is none."""
+    here = traceparent()
+    return {} if here is None else {"traceparent": here}
+
+
 def _ignored(_attributes: Attributes) -> None:
     """Where nothing is traced."""
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
+from domain import spans
 from domain.money import Amounts
 
 HERE = Path(__file__).parent
 MINUTE, DAY = 60, 86_400
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # From a week on the hours say nothing more.
 LONG = 7 * DAY
 # What became of an event, in words that need no page of documentation.
@@ -49,7 +49,7 @@ def local(value: datetime) -> str:
 
 def left(value: datetime, now: datetime) -> str:
     """How long until `value`, in the two largest units."""
-    return "over" if value <= now else _span(value, now)
+    return "over" if value <= now else spans.told(value - now)
 
 
 def relative(value: datetime | None, now: datetime) -> str:
@@ -59,13 +59,13 @@ def relative(value: datetime | None, now: datetime) -> str:
     away = abs((value - now).total_seconds())
     if away < MINUTE:
         return "just now"
-    told = f"{away // DAY:.0f} d" if away >= LONG else _span(max(value, now), min(value, now))
+    told = f"{away // DAY:.0f} d" if away >= LONG else spans.told(abs(value - now))
     return f"in {told}" if value > now else f"{told} ago"
 
 
 def span(value: timedelta | None) -> str:
     """A length of time in its two largest units; a dash where there is none."""
-    return "—" if value is None else _span(EPOCH + value, EPOCH)
+    return "—" if value is None else spans.told(value)
 
 
 def days(value: datetime, now: datetime) -> float:
@@ -87,12 +87,3 @@ def sender(value: str) -> str:
 def outcome(value: str) -> str:
     """An outcome's word for people; one of a newer version speaks for itself."""
     return OUTCOMES.get(value, value)
-
-
-def _span(later: datetime, sooner: datetime) -> str:
-    seconds = int((later - sooner).total_seconds())
-    whole, rest = divmod(seconds, DAY)
-    hours, minutes = rest // 3600, rest % 3600 // 60
-    if not whole and not hours:
-        return f"{minutes} min"
-    return f"{whole} d {hours} h" if whole else f"{hours} h {minutes} min"

@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Engine
 
-from infra import endpoints, hooks
+from infra import endpoints, hooks, tracing
 from infra.clock import Clock
 from infra.database import OUTAGES, hot
 from infra.endpoints import Keys
@@ -192,7 +192,7 @@ def _deliver_one(round_: _Round, endpoint: Ready, keys: Keys, hook: Hook) -> _En
 def _posted(round_: _Round, endpoint: Ready, keys: Keys, hook: Hook) -> _Ended:
     body = body_of(hook.payload)
     headers = keys.headers(hook.idempotency_key, body, now=round_.clock.now())
-    answer = round_.courier.post(endpoint.url, headers, body)
+    answer = round_.courier.post(endpoint.url, headers | tracing.headers(), body)
     now = round_.clock.now()
     match answer:
         case Answered(status=status) if status in OK:

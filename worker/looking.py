@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 from domain.events import AdStarted, LifecycleEvent
 from domain.looking import next_look
 from domain.sightings import Sighting
-from infra import advertisers, inbox, sightings, turns
+from infra import advertisers, inbox, sightings, tracing, turns
 from infra.clock import Clock
 from infra.database import hot
 from infra.inbox import Letter
@@ -93,7 +93,8 @@ def look(
             turn = turns.claim(connection, now=clock.now(), due_at=due_at, only=only)
         if turn is None:
             return looked
-        take_turn(engine, clock, tiktok, vault, turn, looked, withdrawn_words)
+        with tracing.span("look", {"advertiser_id": turn.advertiser_id}):
+            take_turn(engine, clock, tiktok, vault, turn, looked, withdrawn_words)
         if time.monotonic() - began > LONGEST.total_seconds():
             break
     looked.more = True
@@ -245,7 +246,7 @@ class Round:
         letters = [
             letter_of(difference, event) for difference, event in self.with_flights(reading, compared.differences)
         ]
-        self.letters += write(self.engine, letters, compared.news, now=self.clock.now())
+        self.letters += write(self.engine, letters, compared.news, now=self.clock.now(), goes_on=True)
         # Also those that an earlier look wrote and nobody has applied yet.
         self.mailboxes |= {inbox.mailbox_of(letter.key) for letter in letters}
 
@@ -288,13 +289,18 @@ class Round:
         self.is_complete = is_all and not self.failed
 
 
-def write(engine: Engine, letters: Sequence[Letter], news: Sequence[Sighting], *, now: datetime) -> int:
-    """Letters and sightings together, or nothing: a sighting without its letter would hide the difference. New letters."""
+def write(
+    engine: Engine, letters: Sequence[Letter], news: Sequence[Sighting], *, now: datetime, goes_on: bool = False
+) -> int:
+    """Letters and sightings together, or nothing: a sighting without its letter would hide the difference. New letters.
+
+    With `goes_on` no letter joins the trace of the look: thousands of authorizations would be one.
+    """
     if not letters and not news:
         return 0
     with hot(engine) as connection:
         sightings.save(connection, news)
-        receipts = inbox.accept(connection, letters, now=now) if letters else []
+        receipts = inbox.accept(connection, letters, now=now, goes_on=goes_on) if letters else []
     return sum(receipt.is_new for receipt in receipts)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 
 from infra.chosen import policy_of
+from infra.reports.places import PlaceError
 from infra.reports.today import Escalated, channels_of, climbed
 from infra.settings import Settings
 
@@ -39,7 +40,7 @@ class Climbed:
 def page(
     connection: psycopg.Connection[Any], settings: Settings, *, after: str = "", limit: int, now: datetime
 ) -> Climbed:
-    """Those after the place `after`; a place that cannot be read is the beginning."""
+    """Those after the place `after`; from the beginning without one. Raises PlaceError."""
     risk, number = _place(after)
     rows = connection.execute(PAGE, {"risk": risk, "id": number, "limit": limit + 1}).fetchall()
     items = climbed(
@@ -53,11 +54,10 @@ def page(
     return Climbed(items=items, more=f"{last[1]}:{last[0]}" if last else "")
 
 
-def is_place(text: str) -> bool:
-    """Whether a page may begin after it."""
-    return PLACE.fullmatch(text) is not None
-
-
 def _place(text: str) -> tuple[Decimal | None, int]:
+    if not text:
+        return None, 0
     found = PLACE.fullmatch(text)
-    return (Decimal(found[1]), int(found[2])) if found else (None, 0)
+    if found is None:
+        raise PlaceError
+    return Decimal(found[1]), int(found[2])

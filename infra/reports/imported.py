@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from infra.bulk_tables import Verdict
 from infra.reports.piecewise import piecewise
+from infra.reports.places import PlaceError
 from infra.sheet_letters import GRANTED, SENDER, SUBMITTED
 
 Connection = psycopg.Connection[Any]
@@ -72,7 +73,9 @@ OF_ANY, OF_VERDICT = PAGE.format(which=""), PAGE.format(which="AND verdict IS NO
 def rows(
     connection: Connection, number: int, *, verdict: str | None = None, after: str | None = None, limit: int = 50
 ) -> list[Row]:
-    """Of one verdict, or of all, after the row at the place `after` (`bad.17`); one that cannot be read is the beginning."""
+    """Of one verdict, or of all, after the row at the place `after` (`bad.17`); from the beginning without one.
+    Raises PlaceError.
+    """
     begun, line = _place_of(after)
     words = [word for word in ORDER if verdict in (None, word) and ORDER.index(word) >= begun]
     found: list[Row] = []
@@ -100,6 +103,9 @@ def _of(connection: Connection, number: int, word: str | None, *, line: int, lim
 
 
 def _place_of(after: str | None) -> tuple[int, int]:
-    word, _, line = (after or "").partition(".")
-    is_place = word in ORDER and line.isascii() and line.isdecimal() and len(line) < 10  # noqa: PLR2004  int4
-    return (ORDER.index(word), int(line)) if is_place else (0, 0)
+    if not after:
+        return 0, 0
+    word, _, line = after.partition(".")
+    if not (word in ORDER and line.isascii() and line.isdecimal() and len(line) < 10):  # noqa: PLR2004  int4
+        raise PlaceError
+    return ORDER.index(word), int(line)

@@ -233,6 +233,38 @@ def test_pages_follow_each_other_to_the_end(program: Program, engine: Engine, cl
     assert program.asks("/authorizations?limit=7")["next"] is None
 
 
+@pytest.mark.parametrize(
+    ("path", "headers", "field", "words"),
+    [
+        ("/events?first=first", {}, "first", "input should be a number of at most 18 digits"),
+        ("/events?age=hour%0a", {}, "age", "input should be one of hour, day, week, month"),
+        ("/outbox?status=lost", {}, "status", "input should be one of owed,"),
+        ("/sweeps/runs?job=x", {}, "job", "input should be one of "),
+        ("/creators?search=%00", {}, "search", "input should be a text without the character NUL"),
+        (
+            "/tokens",
+            {"idempotency-key": "a key"},
+            "Idempotency-Key",
+            "input should be 1 to 255 visible ASCII characters, without spaces",
+        ),
+    ],
+)
+def test_how_a_text_must_be_spelled_is_said_in_words(
+    program: Program, path: str, headers: dict[str, str], field: str, words: str
+) -> None:
+    method = "POST" if headers else "GET"
+    body = {"name": "crm", "scopes": ["read"]} if headers else None
+
+    answer = program.sends(method, path, body, **headers)
+
+    told = problem(answer, 422, "invalid")
+    assert told["field"] == field
+    assert f"{field} cannot be taken: {words}" in told["detail"]
+    assert told["errors"][0]["problem"].startswith(words)
+    assert "pattern" not in answer.text
+    assert "^" not in answer.text
+
+
 @pytest.mark.parametrize("after", ["%21%21", "MQ", "bm93aGVyZQ"])
 def test_a_cursor_that_is_none_is_refused(program: Program, after: str) -> None:
     problem(program.sends("GET", f"/authorizations?after={after}"), 422, "invalid")

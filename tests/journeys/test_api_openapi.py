@@ -75,6 +75,22 @@ def test_every_schema_has_a_name_of_its_own() -> None:
     assert [name for name in DOCUMENT["components"]["schemas"] if "__" in name] == []
 
 
+def test_what_must_be_spelled_in_one_way_is_described_beside_its_pattern() -> None:
+    described = {each["pattern"]: each["description"] for each in with_pattern(DOCUMENT)}
+
+    assert described["^[0-9]{1,18}$"] == "A number of at most 18 digits."
+    assert described["^(hour|day|week|month)$"] == "One of hour, day, week, month."
+    assert r"^[\x21-\x7e]{1,255}$" in described
+
+
+def with_pattern(part: Any) -> Iterator[dict[str, Any]]:
+    """Every schema of the document, or of a part of it, that has a pattern."""
+    if isinstance(part, dict) and isinstance(part.get("pattern"), str):
+        yield part
+    for each in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+        yield from with_pattern(each)
+
+
 def test_every_operation_tells_its_scope_its_problems_and_what_it_answers() -> None:
     for path, methods in DOCUMENT["paths"].items():
         for method, told in methods.items():

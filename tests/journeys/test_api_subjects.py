@@ -456,6 +456,7 @@ def test_a_sheet_is_sent_checked_read_and_applied(http: Any, engine: Engine, clo
     assert first.headers["location"] == f"/api/v1/imports/{number}"
     assert (checked["name"], checked["lines"], checked["good"], checked["bad"]) == ("codes.csv", 3, 2, 1)
     assert [(row["line"], row["verdict"]) for row in rows] == [(4, "bad"), (2, "good"), (3, "good")]
+    assert problem(program.sends("GET", f"/imports/{number}/rows?after=eA"), 422, "invalid")["field"] == "after"
     assert program.does(f"/imports/{number}/apply")["stage"] == "apply"
     worker.works()
     assert program.asks(f"/imports/{number}")["applied"] == 2

@@ -169,7 +169,7 @@ def test_more_of_the_same_waits_for_the_span_and_resolution_is_told_once(office:
     assert office.alerts[2:] == ["Everspark: Resolved: no renewal needs you any longer"]
 
 
-def test_a_lapse_is_an_alert_of_its_own_with_minutes_and_money(office: Office) -> None:
+def test_a_lapse_is_an_alert_of_its_own_with_how_long_it_is_down_and_money(office: Office) -> None:
     number = office.authorization(creator=office.creator(), left=2 * HOUR, spend=("240", "EUR"))
     office.was_asked(number)
     office.climbs()
@@ -185,7 +185,7 @@ def test_a_lapse_is_an_alert_of_its_own_with_minutes_and_money(office: Office) -
     ]
     body = office.room.at("room")[-1][1]
     assert "Not delivered so far: 10.00 EUR" in body
-    assert "60 minutes down" in body
+    assert "down for 1 h 0 min, 10.00 EUR" in body
 
     office.renewed(number)
     office.sleeps(HOUR)

@@ -142,6 +142,15 @@ def test_the_largest_page_is_small_all_the_same(client: TestClient, engine: Engi
     assert "more: <code>everspark forecast --json</code>" in page.text
 
 
+@pytest.mark.parametrize("days", ["9999", "7", "x", "-1", "", "30&days=31"])
+def test_days_that_the_page_does_not_show_are_refused(client: TestClient, days: str) -> None:
+    answer = client.get(f"/forecast?days={days}")
+
+    assert answer.status_code == 422
+    assert "This page looks 30 days ahead: leave `days` out" in answer.text
+    assert client.get("/forecast?days=30").status_code == 200
+
+
 def test_a_forecast_is_kept_for_a_minute_and_for_ten_times_as_long_as_it_took(engine: Engine, clock: HandClock) -> None:
     # Begun, made, looked at again, and later
     seconds = chain([0.0, 30.0, 100.0], repeat(331.0))

@@ -27,7 +27,7 @@ from structlog.testing import capture_logs
 from domain.people import Role
 from domain.renewal import Policy
 from infra import logs, producers
-from infra.broker import MemoryWakeKeys, Nudges, make_broker
+from infra.broker import Nudges, make_broker
 from infra.clock import HandClock
 from infra.database import hot, transaction
 from infra.inbox import MAILBOXES
@@ -35,6 +35,7 @@ from infra.mail import SmtpMailer, SmtpServer
 from infra.settings import load
 from infra.signatures import new_secret
 from infra.vault import Vault
+from infra.wake_keys import MemoryWakeKeys
 from scheduler.sweeps import sweep_all
 from tests.deliveries import ADVERTISER, CREATOR, POST, day, instant
 from tests.operator import COOKIE, session_of

@@ -146,6 +146,17 @@ def test_the_report_is_read_part_by_part_and_page_by_page(room: Room) -> None:
     assert room.ada.opens("/imports/99").status_code == 404
 
 
+@pytest.mark.parametrize("place", ["nonsense", "bad", "bad.", "bad.x", "bad.9999999999", "worse.1"])
+def test_a_place_in_the_report_that_cannot_be_read_is_refused(room: Room, place: str) -> None:
+    number = room.sends(file=sheet(BAD))
+    room.desk.works()
+
+    assert room.ada.opens(f"/imports/{number}?after={place}").status_code == 422
+
+    assert "`after` names no place in this list: begin without it" in room.ada.text
+    assert room.ada.opens(f"/imports/{number}?after=").status_code == 200
+
+
 def lines_on(room: Room) -> list[int]:
     return [int(line) for line in re.findall(r'<th scope="row">([0-9]+)</th>', room.ada.page.text)]
 

@@ -64,7 +64,7 @@ def shown(somebody: Operator) -> list[int]:
     """The posts on the page that is open, in its order."""
     return [
         int(number) - 7300000000000000000
-        for number in re.findall(r'<span class="id">(?:\d+/<wbr>)?(\d+)</span>', somebody.page.text)
+        for number in re.findall(r'<span class="id" id="i\d+">(?:\d+/<wbr>)?(\d+)</span>', somebody.page.text)
     ]
 
 
@@ -97,6 +97,38 @@ def test_what_ends_first_stands_first_with_its_money_and_what_comes_next(
     assert "Ask the creator" in ada.text
     assert "something that needs the authorization runs on after its end" in ada.text
     assert 'href="/authorizations/1"' in ada.page.text
+
+
+@pytest.mark.parametrize(
+    ("advertiser", "most"), [("Maison Alba", 85_000), ("a" * 200, 95_000)], ids=["usual_advertiser", "long_advertiser"]
+)
+def test_a_whole_page_of_the_longest_names_stays_light(
+    enter: Enter, engine: Engine, clock: HandClock, advertiser: str, most: int
+) -> None:
+    """Nothing is compressed on its way, as CSRF tokens stand in the pages: what each row repeats is paid fifty times."""
+    made = [Post(number=n, creator=f"{n:02}_{'w' * 197}", ends=n / 2, flight=60) for n in range(1, PAGE + 2)]
+    holds(engine, made, now=clock.now())
+    seen_at = clock.now() - timedelta(hours=3)
+    with hot(engine) as connection:
+        connection.execute("UPDATE authorizations SET reference = lpad(id::text, 200, 'r'), condition = 'under_review'")
+        connection.execute(
+            "INSERT INTO advertisers (advertiser_id, name, connected_at, next_look_at, next_kpis_at)"
+            " VALUES (%(id)s, %(name)s, %(at)s, %(at)s, %(at)s)",
+            {"id": made[0].advertiser, "name": advertiser, "at": seen_at},
+        )
+        connection.execute(
+            "INSERT INTO sightings (key, advertiser_id, facts, seen_at)"
+            " SELECT key, advertiser_id, '{}', %s FROM authorizations",
+            [seen_at],
+        )
+    ada = enter()
+
+    answer = ada.opens("/authorizations")
+
+    assert len(shown(ada)) == PAGE
+    assert ada.page.text.count("w" * 197) == PAGE
+    assert "3 h 0 min ago" in ada.text
+    assert len(answer.content) <= most
 
 
 def test_a_filter_becomes_chips_a_heading_and_one_address(enter: Enter, engine: Engine, clock: HandClock) -> None:

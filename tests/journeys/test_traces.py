@@ -20,8 +20,10 @@ from infra.posting import Courier
 from infra.vault import Vault
 from tests.brand import brand
 from tests.endpoint import receiving
+from tests.journeys.looking import key_of, lookout, request
 from tests.postbox import Postbox, postbox
 from tests.service import POST, Service, service
+from tests.visitor import Visitor, link_to
 from worker.hooks import deliver
 
 CREATOR = {"handle": "ana", "email": "ana@creators.test", "locale": "en", "timezone": "UTC"}
@@ -185,6 +187,45 @@ def test_a_webhook_out_belongs_to_the_event_that_it_tells_of(everspark: Service,
 
     (webhook,), (hook,) = spans.named(WEBHOOK), spans.named("pay hook")
     assert trace_of(hook) == trace_of(webhook)
+    (taken,) = crm.taken
+    assert hook.context is not None
+    assert taken.headers["traceparent"].startswith(f"00-{trace_of(hook)}-{format_span_id(hook.context.span_id)}-")
+
+
+def test_what_a_creator_sends_begins_a_trace(engine: Engine, clock: HandClock, vault: Vault, spans: Spans) -> None:
+    with brand(engine=engine, clock=clock, vault=vault) as story:
+        story.asks()
+        story.desk.settles()
+        creator = Visitor(story.desk.http, link_to(engine, vault, "ana.dances", now=clock.now()))
+        creator.opens()
+        answer = creator.sends(
+            "decline", reason="payment", headers={"traceparent": f"00-{OUTSIDE}-00f067aa0ba902b7-01"}
+        )
+        story.desk.settles()
+
+    (sent,) = spans.named("POST /c/{token}")
+    assert sent.parent is None
+    assert (sent.attributes or {})["http.response.status_code"] == answer.status_code == 303
+    assert spans.of(trace_of(sent))[:3] == [COMMIT, "POST /c/{token}", APPLY]
+    assert creator.token not in "".join(span.to_json() for span in spans.all)
+
+
+def test_a_look_is_a_trace_of_its_own_and_what_it_finds_goes_on_with_what_was_heard(
+    engine: Engine, clock: HandClock, vault: Vault, spans: Spans
+) -> None:
+    with lookout(engine, clock, vault) as watch:
+        advertiser = watch.connects()
+        post = watch.binds(advertiser, watch.creator())
+        watch.binds(advertiser, watch.creator("never.heard.of"))
+        with tracing.span("heard", {}):
+            watch.writes([request(key_of(advertiser, post), {"route": "code", "days": 30}, watch)])
+        watch.looks()
+
+    look, (heard,) = spans.named("look")[0], spans.named("heard")
+    assert (look.parent, look.attributes) == (None, {"everspark.advertiser_id": advertiser.advertiser_id})
+    assert set(spans.of(trace_of(look))) == {"tiktok", "look"}
+    assert [row["type"] for row in watch.asks("SELECT type FROM inbox WHERE sender = 'tiktok'")] == ["code.granted"] * 2
+    assert [trace_of(span) for span in spans.named(APPLY, type="code.granted")] == [trace_of(heard)]
 
 
 def test_the_address_of_a_producer_that_is_known_by_it_is_in_no_span(everspark: Service, spans: Spans) -> None:
@@ -221,7 +262,10 @@ def test_while_it_is_off_nothing_is_written_or_kept(everspark: Service) -> None:
     everspark.http.headers["traceparent"] = f"00-{OUTSIDE}-00f067aa0ba902b7-01"
     everspark.hears("authorization.requested", route="code", days=30, creator=CREATOR)
     everspark.settles()
+    with tracing.span("nothing", {}):
+        carried = tracing.headers()
 
+    assert carried == {}
     with hot(everspark.engine) as connection:
         rows: list[Any] = connection.execute("SELECT traceparent FROM inbox").fetchall()
     assert rows == [(None,)]

@@ -25,8 +25,8 @@ from infra.reports.listing import MOST_COUNTED
 from infra.reports.standing import Row
 from web.api.authorization_shapes import Authorization, Event, HistoryLine, Offer, Standing, line_of, standing_of
 from web.api.calls import CSV, Asks, Call, Operation
-from web.api.paging import Page, Paged, no_place, page
-from web.api.problems import missing
+from web.api.paging import Page, Paged, page
+from web.api.problems import missing, no_place
 from web.api.shapes import Count, Number, Word, with_money
 
 Days = Annotated[int, Field(ge=-MOST_DAYS, le=MOST_DAYS)]

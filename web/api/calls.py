@@ -24,13 +24,14 @@ from infra.clock import Clock
 from infra.database import bare
 from infra.settings import Settings
 from infra.vault import Vault
+from web.api.spelling import Spelled
 from web.forecast import Foresight
 from web.room.calls import Nudging
 
 PREFIX = "/api/v1"
 JSON, CSV = "application/json", "text/csv"
 # What a key may hold: what HTTP lets through in a header without quoting.
-KEY = r"^[\x21-\x7e]{1,255}$"
+IDEMPOTENCY = Spelled(pattern=r"^[\x21-\x7e]{1,255}$", words="1 to 255 visible ASCII characters, without spaces")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,10 +101,9 @@ async def write_of(
     request: Request,
     response: Response,
     key: Annotated[
-        str | None,
+        Annotated[str, IDEMPOTENCY] | None,
         Header(
             alias="Idempotency-Key",
-            pattern=KEY,
             description="The same request with the same key is done once, and answered the same for 24 hours.",
         ),
     ] = None,

@@ -16,21 +16,22 @@ from infra.reports.events import AGES, MOST_REPLAYED, OUTCOMES, REPLAYABLE, want
 from web.api.calls import Asks, Operation, Write, Writes
 from web.api.paging import Page, Paged, page
 from web.api.problems import conflict, invalid, missing
-from web.api.shapes import Asked, Number, Shape, Word, one_of
+from web.api.shapes import Asked, Number, Shape, Word
+from web.api.spelling import Spelled, one_of
 
-DIGITS = "^[0-9]{1,18}$"
+Digits = Annotated[str, Spelled(pattern="^[0-9]{1,18}$", words="a number of at most 18 digits")]
 
 
 class Wanting(Paged):
     """The room's filter of events, in its words (docs/room.md)."""
 
-    outcome: str | None = one_of(OUTCOMES, "What became of them.")
+    outcome: Annotated[str, one_of(OUTCOMES)] | None = Field(None, description="What became of them.")
     sender: Word | None = Field(None, description="`crm`, `tiktok`, `clock`, `operator`, …")
     type: Word | None = Field(None, description="Such as `code.submitted`.")
     key: Word | None = Field(None, description="An authorization's key.")
-    age: str | None = one_of(AGES, "Received within it.")
-    first: str | None = Field(None, pattern=DIGITS, description="Least number of an event.")
-    last: str | None = Field(None, pattern=DIGITS, description="Most number of an event.")
+    age: Annotated[str, one_of(AGES)] | None = Field(None, description="Received within it.")
+    first: Digits | None = Field(None, description="Least number of an event.")
+    last: Digits | None = Field(None, description="Most number of an event.")
 
 
 class EventRow(Shape):

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import psycopg
 from fastapi import Query
+from pydantic import Field
 
 from domain.people import Scope
 from infra import outbox_acts
@@ -17,14 +18,15 @@ from infra.reports.outbox import KINDS, STATUSES, Wanted
 from web.api.calls import Asks, Call, Operation, Write, Writes
 from web.api.paging import Page, Paged, page
 from web.api.problems import missing
-from web.api.shapes import Number, Shape, one_of
+from web.api.shapes import Number, Shape
+from web.api.spelling import one_of
 
 
 class Wanting(Paged):
     """The list's filter."""
 
-    status: str | None = one_of(STATUSES, "How it stands.")
-    kind: str | None = one_of(KINDS, "What it is.")
+    status: Annotated[str, one_of(STATUSES)] | None = Field(None, description="How it stands.")
+    kind: Annotated[str, one_of(KINDS)] | None = Field(None, description="What it is.")
 
 
 class Debt(Shape):

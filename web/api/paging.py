@@ -11,8 +11,7 @@ from urllib.parse import urlencode
 from pydantic import BaseModel, ConfigDict, Field
 
 from web.api.calls import Call
-from web.api.problems import invalid
-from web.problems import Refusal
+from web.api.problems import no_place
 
 T = TypeVar("T")
 HIGHEST_DIGITS = 18
@@ -59,15 +58,6 @@ def page(call: Call, items: Iterable[T], *, after: object | None) -> Page[T]:
     following = f"{call.path}?{urlencode([*pairs, ('after', _closed(str(after)))])}"
     call.headers["link"] = f'<{following}>; rel="next"'
     return Page(items=found, next=following)
-
-
-def no_place() -> Refusal:
-    """What is answered to a cursor that is none."""
-    return invalid(
-        "`after` names no place in this list.",
-        field="after",
-        remedy="Begin without it, and follow `next` from there.",
-    )
 
 
 def _closed(place: str) -> str:

@@ -23,7 +23,7 @@ from infra.outbox_acts import OutboxError
 from infra.people import PeopleError
 from infra.producers import ProducerError
 from infra.reports.events import WantedError
-from infra.reports.listing import PlaceError
+from infra.reports.places import PlaceError
 from web.problems import Refusal
 
 log = structlog.get_logger()
@@ -41,7 +41,6 @@ SENTENCES: dict[type[Exception], tuple[int, str]] = {
     SheetError: (409, "Read the import as it stands now, then decide."),
     FilterError: (422, "docs/room.md lists the words of the filter."),
     WantedError: (422, "docs/room.md lists the words of the filter."),
-    PlaceError: (422, "Begin without `after`, and follow `next` from there."),
 }
 REASONS = {
     400: "malformed",
@@ -96,6 +95,12 @@ def invalid(detail: str, *, field: str, remedy: str) -> Refusal:
     return Refusal(422, REASONS[422], detail, remedy, field=field)
 
 
+def no_place() -> Refusal:
+    """What is answered to an `after` that names no place in its list."""
+    remedy = "Begin without it, and follow `next` from there."
+    return invalid("`after` names no place in this list.", field="after", remedy=remedy)
+
+
 def conflict(detail: str, remedy: str) -> Refusal:
     return Refusal(409, REASONS[409], detail, remedy)
 
@@ -136,6 +141,8 @@ def told(error: Exception) -> Refusal:
             headers = [(name.lower().encode(), value.encode()) for name, value in (error.headers or {}).items()]
             remedy = REMEDIES.get(status, "Send the request as the document says.")
             return Refusal(status, REASONS.get(status, "failed"), detail, remedy, headers=headers)
+        case PlaceError():
+            return no_place()
         case psycopg.DataError() if _is_of_input(error):
             detail = "A value cannot be kept: it holds a character or a number that the database does not take."
             return Refusal(422, REASONS[422], detail, "Send texts without the character NUL, and smaller numbers.")

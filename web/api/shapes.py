@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any
@@ -12,14 +11,14 @@ from fastapi import Path
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from domain.money import Amounts
+from web.api.spelling import NO_NUL
 
 # A row's number: what a bigint holds.
 Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
-Word = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
+Word = Annotated[str, StringConstraints(min_length=1, max_length=200), NO_NUL]
 CENT = Decimal("0.01")
 Key = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$"),
+    Word,
     Field(description="An authorization's key: `advertiser/post`, or `advertiser/@account`."),
 ]
 Instant = Annotated[AwareDatetime, Field(description="RFC 3339 with a zone, such as 2026-12-24T09:00:00Z.")]
@@ -77,11 +76,6 @@ def moneys(amounts: Amounts) -> list[Money]:
 def with_money(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
     """A row whose amounts stand beside their currency, with money in their place."""
     return {**row, **{name: money(row[name], row["currency"]) for name in names}}
-
-
-def one_of(words: Iterable[str], about: str) -> Any:
-    """A word of a list's query that is one of these, or is left out."""
-    return Field(None, pattern=f"^({'|'.join(map(re.escape, words))})$", description=about)
 
 
 def seconds(span: timedelta | None) -> int | None:

@@ -14,7 +14,8 @@ from infra.reports import sweeps
 from infra.reports.sweeps import Job
 from web.api.calls import Asks, Operation
 from web.api.paging import Page, Paged, page
-from web.api.shapes import Shape, one_of, seconds
+from web.api.shapes import Shape, seconds
+from web.api.spelling import one_of
 
 
 class JobShown(Shape):
@@ -45,7 +46,7 @@ class Run(Shape):
 class Wanting(Paged):
     """The ledger's filter."""
 
-    job: str | None = one_of(JOBS, "Of one job.")
+    job: Annotated[str, one_of(JOBS)] | None = Field(None, description="Of one job.")
     loud: bool = Field(default=False, description="Only those that failed, found something broken, or did not end.")
 
 

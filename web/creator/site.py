@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 from starlette.concurrency import run_in_threadpool
 
 from domain.renewal import Policy
-from infra import links
+from infra import inbox, links, tracing
 from infra.clock import Clock
 from infra.database import OUTAGES, hot
 from infra.inbox import Letter
@@ -44,6 +44,8 @@ LARGEST_FORM = 200_000
 TURNS, TURN_SECONDS = 8, 0.5
 ABOUT_A_POST = ("code", "extended", "decline")
 ANSWERS = (*ABOUT_A_POST, "later", "resume")
+# Not the address: it is the way to somebody's page.
+SPAN = "POST /c/{token}"
 
 
 class Site:
@@ -93,7 +95,7 @@ class Site:
         if request.method not in ("GET", "HEAD", "POST"):
             return self._refused(request, 405, "bad_method")
         if request.method == "POST":
-            return await self._post(request, receive)
+            return await self._traced_post(request, receive)
         link = await self._read(lambda connection: self._link(connection, request))
         if not isinstance(link, Visit):
             return self._gone(request)
@@ -131,6 +133,13 @@ class Site:
             await asyncio.sleep(TURN_SECONDS)
             scene = await self._scene(request, visit)
         return Answer(status=200, html=self._pages.posts(scene, asked, t))
+
+    async def _traced_post(self, request: Request, receive: Receive) -> Answer:
+        """What a creator sends begins a trace: a browser is in none that is known here."""
+        with tracing.span(SPAN, {}, kind="server") as note:
+            answer = await self._post(request, receive)
+            note({"http.response.status_code": answer.status})
+            return answer
 
     async def _post(self, request: Request, receive: Receive) -> Answer:
         try:
@@ -184,8 +193,10 @@ class Site:
         return Answer(status=200, html=self._pages.notice(t, "fresh_button", t("fresh_done")))
 
     async def _keep(self, letter: Letter, link: Visit | Expired) -> None:
+        letters = inbox.traced([letter]) if tracing.is_on() else [letter]
         try:
-            (receipt,) = await self._flusher.post([letter])
+            with tracing.child("commit", {"events": 1}):
+                (receipt,) = await self._flusher.post(letters)
         except UnkeepableError:
             # Text that the database cannot hold never comes this far; if it does, asking again is no remedy.
             raise StorageAwayError from None

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from web.forecast import DAYS, bars
 from web.room.calls import Call, Desk, Page
 
 LARGEST, NEXT = 12, 15
+# A page that showed another span than its address says would be read as that span.
+OTHER_DAYS = (
+    f"This page looks {DAYS} days ahead: leave `days` out, or run `everspark forecast --days` for another span."
+)
 
 
 def shown(desk: Desk, call: Call) -> Response:
-    """May take seconds where the last forecast is old."""
+    """May take seconds where the last forecast is old. Raises HTTPException for other `days` than those it looks ahead."""
+    if any(days != str(DAYS) for days in call.query.getlist("days")):
+        raise HTTPException(422, OTHER_DAYS)
     page = desk.foresight.latest()
     return desk.render(
         call,

@@ -20,7 +20,8 @@ from domain.people import Role
 from infra import audit, views
 from infra.database import hot
 from infra.reports import exporting, listing
-from infra.reports.listing import MOST_COUNTED, Listed, PlaceError
+from infra.reports.listing import MOST_COUNTED, Listed
+from infra.reports.places import PlaceError
 from infra.views import ViewError
 from web.room import rendering
 from web.room.calls import Call, Desk, Page

@@ -16,6 +16,7 @@ from starlette.routing import Route
 from infra.clock import Clock, SystemClock
 from infra.database import OUTAGES
 from infra.passwords import Passwords, TooManyAtOnce
+from infra.reports.places import PlaceError
 from infra.settings import Settings
 from infra.vault import Vault
 from web.creator.throttle import address_of
@@ -205,6 +206,8 @@ def _told(error: Exception) -> tuple[int, str]:
             return status, "" if detail == HTTPStatus(status).phrase else detail
         case TooManyAtOnce():
             return 429, str(error)
+        case PlaceError():
+            return 422, str(error)
         case _ if isinstance(error, OUTAGES):
             return 503, ""
         case _:

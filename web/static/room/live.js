@@ -9,6 +9,8 @@ const PATIENCE = [2000, 60000]; // the first wait after a stream broke, and the 
 
 // --- Times: `in 3 d 4 h`, by the clock of the service, which in a simulation runs faster than this machine's.
 
+// What the filter `when` writes.
+const RELATIVE = "time[title]";
 const MINUTE = 60, HOUR = 3600, DAY = 86400;
 const speed = Number(body.dataset.speed);
 let told = Date.parse(body.dataset.now), toldAt = performance.now();
@@ -30,7 +32,7 @@ function relative(at) {
 }
 
 function tick() {
-  for (const time of document.querySelectorAll("time[data-relative]")) put(time, relative(Date.parse(time.dateTime)));
+  for (const time of document.querySelectorAll(RELATIVE)) put(time, relative(Date.parse(time.dateTime)));
   for (const time of document.querySelectorAll("time[data-clock]"))
     put(time, new Date(now()).toISOString().slice(0, 16).replace("T", " "));
 }
@@ -41,7 +43,7 @@ function put(element, text) {
 
 // On hover the exact instant, by UTC and by the reader's own clock.
 function explain(event) {
-  const time = event.target.closest?.("time[data-relative]");
+  const time = event.target.closest?.(RELATIVE);
   if (!time || time.title.includes("\n")) return;
   const own = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
   time.title = `${time.title}\n${own.format(Date.parse(time.dateTime))}`;
@@ -55,7 +57,7 @@ const wants = (region) => region.dataset.live.split(" ").filter(Boolean);
 const as = new Map(regions().map((region) => [region.id, timeless(region)]));
 
 function timeless(region) {
-  return region.outerHTML.replace(/(<time data-relative[^>]*>)[^<]*/g, "$1");
+  return region.outerHTML.replace(/(<time [^>]*title=[^>]*>)[^<]*/g, "$1");
 }
 
 function concerns(topics) {
