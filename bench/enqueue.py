@@ -13,6 +13,7 @@ from itertools import islice
 
 from bench.cue import report, wait_for_cue
 from bench.work import Happening, happenings, letter, message, warm_up
+from infra import memory
 
 # As many events as the grouped commit of the web process takes at most.
 GROUP = 500
@@ -77,6 +78,7 @@ def main() -> None:
     contender, authorizations, rate = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
     send, events = CONTENDERS[contender](), happenings(authorizations)
     send(warm_up())
+    memory.settle()
     wait_for_cue()
     began = datetime.now(UTC).timestamp()
     for group in groups(events, rate):

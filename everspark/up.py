@@ -16,7 +16,7 @@ from everspark import address, sending, users
 from everspark.opened import Data, database
 from everspark.outcomes import USAGE, Stop, say
 from everspark.processes import Host, Port
-from infra import logs, signals, tracing
+from infra import logs, memory, signals, tracing
 from infra.broker import make_broker, make_nudges
 from infra.clock import Clock, SystemClock
 from infra.database import make_engine, migrate
@@ -164,6 +164,7 @@ def _working(
         if demo:
             demo.connect(engine, vault)
 
+        memory.settle()
         # Stopped in the reverse order: nothing new comes in, nothing new falls due, then what is in hand is finished.
         stack.callback(_started(worker.start, worker.stop))
         stack.callback(_started(scheduler.start, scheduler.stop))

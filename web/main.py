@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from infra import deliveries, logs, schemas, signals, tracing
+from infra import deliveries, logs, memory, schemas, signals, tracing
 from infra.broker import make_broker, make_nudges, redis_client
 from infra.clock import Clock, SystemClock
 from infra.database import OUTAGES, hot, make_engine
@@ -216,6 +216,7 @@ def run(settings: Settings) -> None:
         vault, clock = Vault(load_key(settings)), SystemClock()
         app = make_app(settings=settings, engine=engine, vault=vault, clock=clock, nudges=nudges)
         server = Server(app, listening, hang_up=app.hang_up)
+        memory.settle()
         server.start()
         log.info("web_started", address=settings.public_url)
         if not signals.wait(asked_to_stop, while_=server.is_alive):

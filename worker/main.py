@@ -12,7 +12,7 @@ import structlog
 from prometheus_client import start_http_server
 from sqlalchemy import Engine
 
-from infra import logs, signals, tracing
+from infra import logs, memory, signals, tracing
 from infra.broker import make_broker, make_nudges
 from infra.clock import Clock, SystemClock
 from infra.database import make_engine
@@ -33,6 +33,7 @@ def start() -> None:
     need_for_processes_apart(settings)
     broker = assemble(settings)
     dramatiq.set_broker(broker)
+    memory.settle()
 
 
 def run(settings: Settings) -> None:
@@ -41,6 +42,7 @@ def run(settings: Settings) -> None:
     broker = assemble(settings)
     worker = make_worker(broker, settings)
     asked_to_stop = signals.expected()
+    memory.settle()
     worker.start()
     log.info("worker_started", threads=settings.worker_threads)
     signals.wait(asked_to_stop)
