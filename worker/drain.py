@@ -29,9 +29,10 @@ from worker.fold import EventRaisedError, fold, keys_of
 
 log = structlog.get_logger()
 
-BATCH = 500
+# A quarter of a second's work: of a backlog, all that is written for one authorization in it is written once.
+BATCH = 2_000
 # A drain gives its thread back after this many batches, so that a long backlog cannot delay a shutdown.
-MOST_BATCHES = 20
+MOST_BATCHES = 5
 # A hint that names nobody calls for a look at everybody: for one look in this span, however many hints come.
 UNNAMED_HINTS_APART = timedelta(minutes=15)
 seq_of = attrgetter("seq")
