@@ -229,7 +229,7 @@ class AuthorizationRow(SQLModel, table=True):
         ),
         # With what is mostly asked of an advertiser's beside it, so that many are looked through in the index.
         Index("authorizations_advertiser", "advertiser_id", "id", postgresql_include=["state", "expires_at"]),
-        Index("authorizations_creator", "creator_id", postgresql_where=text("creator_id IS NOT NULL")),
+        Index("authorizations_creator", "creator_id", "id", postgresql_where=text("creator_id IS NOT NULL")),
         Index(
             "authorizations_expire",
             "expires_at",

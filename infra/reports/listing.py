@@ -109,6 +109,7 @@ class Matches:
 
 def find(connection: Connection, wanted: Filter, *, now: datetime, at_most: int = MOST_COUNTED) -> Matches:
     """Up to `at_most` matches, and one more."""
+    _let_plan(connection, bitmaps=bool(wanted.creator) or has_days(wanted))
     found = first(connection, wanted, now=now)
     if found is not None and not found.is_all:
         # Among those that were met first there are hardly ever too few.
@@ -118,6 +119,13 @@ def find(connection: Connection, wanted: Filter, *, now: datetime, at_most: int 
     is_whole = found is None or found.is_all
     ids = _ids(connection, *condition(wanted, now, found=found if is_whole else None), at_most + 1)
     return Matches(ids=ids, is_all=len(ids) <= at_most, found=found)
+
+
+def _let_plan(connection: Connection, *, bitmaps: bool) -> None:
+    """To the planner a bitmap of all in one state, or at risk, looks cheaper than a walk that ends with the page. Where either
+    of two indexes finds a part, it is.
+    """
+    connection.execute("SET LOCAL enable_bitmapscan = on" if bitmaps else "SET LOCAL enable_bitmapscan = off")
 
 
 def _ids(connection: Connection, where: str, values: dict[str, Any], limit: int) -> tuple[int, ...]:
@@ -247,10 +255,7 @@ def _places(
     """Up to `limit` places after `begin`; backwards, the nearest before it first."""
     places: list[Place] = []
     way = list(stretches_of(wanted, sort))
-    # To the planner a bitmap of all that puts money at risk looks cheaper than a walk that ends with the page.
-    connection.execute(
-        "SET LOCAL enable_bitmapscan = off" if not wanted.creator else "SET LOCAL enable_bitmapscan = on"
-    )
+    _let_plan(connection, bitmaps=bool(wanted.creator))
     for number, stretch in reversed(way) if is_back else way:
         if len(places) >= limit or (begin and (number > begin.stretch if is_back else number < begin.stretch)):
             continue

@@ -272,6 +272,8 @@ def _lists() -> None:
     index("state", ["state", "id"])
     op.drop_index("authorizations_advertiser", "authorizations")
     index("advertiser", ["advertiser_id", "id"], include=["state", "expires_at"])
+    op.drop_index("authorizations_creator", "authorizations")
+    index("creator", ["creator_id", "id"], "creator_id IS NOT NULL")
     index("at_risk", ["at_risk", "id"], AT_RISK)
     index("at_risk_oddly", ["at_risk", "id"], f"{AT_RISK} AND (route <> 'code' OR state <> 'active')")
     index("currency", ["currency", "id"], "currency IS NOT NULL")
@@ -320,9 +322,10 @@ def downgrade() -> None:
     op.drop_index("sightings_doubtful", "sightings")
     op.drop_column("inbox", "headers")
     op.drop_column("inbox", "traceparent")
-    for name in (*INDEXES, "advertiser"):
+    for name in (*INDEXES, "advertiser", "creator"):
         op.drop_index(f"authorizations_{name}", "authorizations")
     index("advertiser", ["advertiser_id", "id"])
+    index("creator", ["creator_id"], "creator_id IS NOT NULL")
     for name in ("need_stated_at", "measured", "spend_a_day", "at_risk", "currency", "is_sighted"):
         op.drop_column("authorizations", name)
     for name in TABLES:

@@ -15,6 +15,8 @@ PHONE, DESKTOP = ViewportSize(width=390, height=844), ViewportSize(width=1280, h
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 # What the other colours of a page can break.
 COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
+# What passed is not reported node by node, and style sheets, which come from the page itself, are not fetched a second time.
+BRIEFLY = {"resultTypes": ["violations"], "preload": False}
 SMALL = """[...document.querySelectorAll('a, button, summary, input:not([type=hidden]), select')]
     .filter(each => each.getClientRects().length && each.getBoundingClientRect().height < 24
         && getComputedStyle(each).display !== 'inline' && !each.closest('label.choice'))
@@ -41,7 +43,7 @@ def looked_at(page: Page, viewport: ViewportSize, name: str) -> None:
     """Everybody can read and use it; a picture is kept where EVERSPARK_PICTURES names a folder for them."""
     if folder := os.environ.get("EVERSPARK_PICTURES"):
         page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
-    _found_nothing(page, RULES, name)
+    found_nothing(page, name)
     assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"], name
     assert page.evaluate(SMALL) == [], name
     assert len(page.content().encode()) < LARGEST, name
@@ -52,12 +54,13 @@ def looked_at_in_the_dark(page: Page, name: str) -> None:
     page.emulate_media(color_scheme="dark")
     if folder := os.environ.get("EVERSPARK_PICTURES"):
         page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
-    _found_nothing(page, COLOURS, name)
+    found_nothing(page, name, rules=COLOURS)
     page.emulate_media(color_scheme="light")
 
 
-def _found_nothing(page: Page, rules: dict[str, Any], name: str) -> None:
-    found = Axe().run(page, options=rules)
+def found_nothing(page: Page, name: str, *, rules: dict[str, Any] = RULES) -> None:
+    """Axe sees no offence against its rules."""
+    found = Axe().run(page, options=rules | BRIEFLY)
     assert found.violations_count == 0, f"{name}\n{found.generate_report()}"
 
 

@@ -61,7 +61,7 @@ def opened(browser: Browser, address: str, picture: Picture) -> Page:
     )
     page.goto(picture.path)
     if picture.opens_first:
-        page.locator("[data-rows] tbody a.who").first.click()
+        page.locator("[data-rows] tbody th a").first.click()
         page.get_by_role("heading", name="Where it is").wait_for()
     return page
 

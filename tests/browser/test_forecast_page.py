@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, Page, ViewportSize
 from sqlalchemy import Engine
 
@@ -15,15 +14,11 @@ from infra.broker import make_broker, make_nudges
 from infra.clock import HandClock
 from infra.settings import load
 from infra.vault import Vault
+from tests.browser.looking import DESKTOP, PHONE, found_nothing
 from tests.operator import COOKIE, session_of
 from tests.portfolio import Post, holds
 from tests.serving import serving
 from web.main import make_app
-
-PHONE, DESKTOP = ViewportSize(width=390, height=844), ViewportSize(width=1280, height=900)
-RULES = {
-    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-}
 
 
 @pytest.fixture
@@ -81,8 +76,7 @@ def test_everybody_can_read_it(browser: Browser, address: str, viewport: Viewpor
     assert page.evaluate("[...document.querySelectorAll('.scroll')].every(box => box.scrollWidth <= box.clientWidth)")
     words = "[...document.querySelectorAll('.tiles dt')].every(word => word.scrollWidth <= word.clientWidth)"
     assert page.evaluate(words)
-    found = Axe().run(page, options=RULES).response["violations"]
-    assert [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in found] == []
+    found_nothing(page, f"forecast-{viewport['width']}-{scheme}")
 
 
 def test_without_scripts_it_is_found_in_the_menu_and_nothing_is_refused(browser: Browser, address: str) -> None:

@@ -10,7 +10,6 @@ from email.message import EmailMessage
 
 import httpx
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, Locator, Page, expect
 from sqlalchemy import Engine
 
@@ -20,6 +19,7 @@ from infra.database import hot
 from infra.settings import load
 from infra.vault import Vault
 from tests.brand import POST, Brand, brand
+from tests.browser.looking import found_nothing
 from tests.browser.test_creator_page import DESKTOP, PHONE, pictured
 from tests.postbox import Postbox, postbox
 from tests.serving import serving
@@ -186,9 +186,7 @@ def test_everybody_can_read_the_mail(day: Day, viewport: dict[str, int], scheme:
     page = day.reads(viewport=viewport, scheme=scheme, scripts=True)
     pictured(page, f"mail-{viewport['width']}-{scheme}")
 
-    found = Axe().run(page, options=RULES)
-
-    assert found.violations_count == 0, found.generate_report()
+    found_nothing(page, f"mail-{viewport['width']}-{scheme}", rules=RULES)
     assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
     assert page.get_by_role("link", name="Open your page").bounding_box()["height"] >= 44  # type: ignore[index]
     day.follows(page)

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, Page, ViewportSize
+from playwright.sync_api import Browser, ViewportSize
 from sqlalchemy import Engine
 
 from infra.broker import make_broker, make_nudges
 from infra.clock import HandClock
 from infra.settings import load
 from infra.vault import Vault
+from tests.browser.looking import DESKTOP, PHONE, looked_at
 from tests.importing import ADVERTISER, Desk, code, post, sheet, with_code, with_end
 from tests.operator import COOKIE, session_of
 from tests.serving import serving
 from web.main import make_app
 
-PHONE, DESKTOP = ViewportSize(width=390, height=844), ViewportSize(width=1280, height=900)
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-LARGEST = 100_000
 # In the order of the sheet; the first line is the heading's.
 ROWS = (
     with_code(1),
@@ -41,16 +37,6 @@ def room(engine: Engine, clock: HandClock, vault: Vault) -> Iterator[tuple[Desk,
     app = make_app(settings=load(), engine=engine, vault=vault, clock=clock, nudges=make_nudges(make_broker("")))
     with serving(app) as client:
         yield Desk(engine, clock, vault), str(client.base_url)
-
-
-def looked_at(page: Page, viewport: ViewportSize, name: str) -> None:
-    """Everybody can read and use it; a picture is kept where EVERSPARK_PICTURES names a folder for them."""
-    found = Axe().run(page, options=RULES)
-    assert found.violations_count == 0, f"{name}\n{found.generate_report()}"
-    assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"], name
-    assert len(page.content()) < LARGEST
-    if folder := os.environ.get("EVERSPARK_PICTURES"):
-        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
 
 @pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
