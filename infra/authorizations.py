@@ -156,6 +156,7 @@ ON CONFLICT (key) DO UPDATE SET
     next_action = excluded.next_action, next_action_at = excluded.next_action_at, why = excluded.why,
     creator_id = coalesce(excluded.creator_id, known.creator_id), spend_a_day = excluded.spend_a_day,
     at_risk = excluded.at_risk, currency = excluded.currency, updated_at = excluded.updated_at,
+    is_sighted = known.is_sighted OR excluded.is_sighted,
     version = known.version + 1
 """
 

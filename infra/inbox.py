@@ -106,14 +106,14 @@ SELECT sender, event_id FROM stored
 
 
 def accept(
-    connection: psycopg.Connection[Any], letters: Sequence[Letter], *, now: datetime, goes_on: bool = False
+    connection: psycopg.Connection[Any], letters: Sequence[Letter], *, now: datetime, own_traces: bool = False
 ) -> list[Receipt]:
     """Stores the letters in the caller's transaction, in their order; a batch of one is the same statement.
 
-    They belong to the trace of the surrounding span. With `goes_on`, or without a span, each goes on with its authorization's.
+    They belong to the trace of the surrounding span. With `own_traces`, or without a span, each goes on with its authorization's.
     """
     if tracing.is_on():
-        is_within = tracing.traceparent() is not None and not goes_on
+        is_within = tracing.traceparent() is not None and not own_traces
         letters = traced(letters) if is_within else going_on(connection, letters)
     rows = connection.execute(ACCEPT, [rows_of(letters), now], prepare=True).fetchall()
     return receipts(letters, rows)

@@ -92,7 +92,7 @@ WHERE known.seen_at <= coalesce(excluded.missing_since, excluded.seen_at)
 """
 
 
-# One whose row somebody writes just now stays without the mark, which lists only pay with some time.
+# One whose row somebody writes just now stays without the mark until it is written again, which lists only pay with some time.
 MARK = """
 UPDATE authorizations SET is_sighted = true WHERE id IN (
     SELECT id FROM authorizations WHERE key = ANY(%s) AND NOT is_sighted FOR NO KEY UPDATE SKIP LOCKED

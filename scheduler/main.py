@@ -23,7 +23,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 from sqlalchemy import Engine
 
-from infra import ledger, logs, signals, tracing
+from infra import ledger, logs, memory, signals, tracing
 from infra.broker import make_broker, make_nudges
 from infra.clock import Clock, SystemClock
 from infra.database import OUTAGES, make_engine
@@ -145,6 +145,7 @@ def run(settings: Settings) -> None:
     scheduler = make(settings=settings, engine=engine, clock=SystemClock(), nudges=nudges)
 
     asked_to_stop = signals.expected()
+    memory.settle()
     scheduler.start()
     signals.wait(asked_to_stop)
     scheduler.stop()

@@ -15,7 +15,7 @@ from infra.channels import AppriseMessenger, Messenger
 from infra.clock import HandClock
 from infra.database import hot
 from tests.receiver import Receiver
-from worker.climbing import Round, Rules, climb
+from worker.climbing import Rules, Tally, climb
 
 DAY = timedelta(days=1)
 POLITE = Manners(hours=ANY_HOUR, weekly_cap=100, emergency_cap=100)
@@ -30,10 +30,10 @@ class Office:
         self.messenger: Messenger = AppriseMessenger(read_timeout=5)
         self.rules = Rules(**{"manners": POLITE, **rules})
 
-    def climbs(self) -> Round:
+    def climbs(self) -> Tally:
         return climb(self.engine, self.clock, channels=self.channels, messenger=self.messenger, rules=self.rules)
 
-    def sleeps(self, span: timedelta) -> Round:
+    def sleeps(self, span: timedelta) -> Tally:
         self.clock.advance(span)
         return self.climbs()
 

@@ -50,7 +50,7 @@ class Rules:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Round:
+class Tally:
     """What one run, or one round of the watch, did; `told` is what became of messages."""
 
     opened: int = 0
@@ -66,12 +66,12 @@ def climb(
     channels: Channels,
     messenger: Messenger | None = None,
     rules: Rules | None = None,
-) -> Round:
+) -> Tally:
     """One run: resolve, open, owe, tell. While another runs, in any process, it does nothing."""
     rules = rules or Rules()
     with outbox.sole_payer(engine, lock=CLIMB_LOCK) as is_sole:
         if not is_sole:
-            return Round()
+            return Tally()
         now = clock.now()
         resolved, opened = resolve_all(engine, channels, now), open_all(engine, channels, now)
         if opened or resolved:
@@ -91,7 +91,7 @@ def climb(
             link_to=rules.link_to,
             kinds=(ASK_CHANNEL,),
         )
-    return Round(opened=opened, resolved=resolved, owed=owed, told=told)
+    return Tally(opened=opened, resolved=resolved, owed=owed, told=told)
 
 
 def say_alerts(

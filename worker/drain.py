@@ -31,8 +31,8 @@ log = structlog.get_logger()
 
 # A quarter of a second's work: of a backlog, all that is written for one authorization in it is written once.
 BATCH = 2_000
-# A drain gives its thread back after this many batches, so that a long backlog cannot delay a shutdown.
-MOST_BATCHES = 5
+# A drain gives its thread back after this many events, so that a long backlog cannot delay a shutdown.
+MOST_EVENTS = 10_000
 # A hint that names nobody calls for a look at everybody: for one look in this span, however many hints come.
 UNNAMED_HINTS_APART = timedelta(minutes=15)
 seq_of = attrgetter("seq")
@@ -40,10 +40,13 @@ seq_of = attrgetter("seq")
 
 @dataclass(slots=True)
 class Drained:
-    """What a drain did: events by outcome; whether messages (`owes`), calls or looks at TikTok are owed; whether mail is left."""
+    """What a drain did: events by outcome; whether messages (`owes`), calls or looks at TikTok are owed; whether mail is left.
+    `taken` counts events as often as they were taken: again where their batch failed.
+    """
 
     outcomes: Counter[str] = field(default_factory=Counter)
     batches: int = 0
+    taken: int = 0
     owes: bool = False
     owes_calls: bool = False
     owes_hooks: bool = False
@@ -52,18 +55,39 @@ class Drained:
     seconds: float = 0.0
 
 
+@dataclass(slots=True)
+class Hunt:
+    """Looks for the event that fails where nobody knows which it is: it is among the next `suspects`. In peace there are none."""
+
+    suspects: int = 0
+
+    @property
+    def is_on(self) -> bool:
+        return self.suspects > 0
+
+    @property
+    def limit(self) -> int:
+        """How large the next batch should be: half of the suspects, so that a few batches find one among thousands."""
+        return max(self.suspects // 2, 1) if self.is_on else BATCH
+
+    def failed(self, events: int) -> None:
+        self.suspects = events
+
+    def passed(self, events: int) -> None:
+        self.suspects = max(self.suspects - events, 0)
+
+
 def drain(engine: Engine, clock: Clock, policy: Policy, mailbox: int) -> Drained:
     """Applies what is ready in `mailbox`, batch after batch.
 
     Raises psycopg.OperationalError when the database is away: nothing of the batch is kept, a sweep nudges again.
     """
-    drained = Drained()
+    drained, hunt = Drained(), Hunt()
     begun = time.perf_counter()
-    limit = BATCH
-    while drained.batches < MOST_BATCHES:
+    # A hunt is not left in the middle: the next drain would begin it anew.
+    while drained.taken < MOST_EVENTS or hunt.is_on:
         drained.batches += 1
-        taken, limit = drain_batch(engine, clock, policy, mailbox, limit, drained)
-        if not taken:
+        if not drain_batch(engine, clock, policy, mailbox, hunt, drained):
             break
     else:
         drained.has_more = True
@@ -72,38 +96,41 @@ def drain(engine: Engine, clock: Clock, policy: Policy, mailbox: int) -> Drained
     return drained
 
 
-def drain_batch(
-    engine: Engine, clock: Clock, policy: Policy, mailbox: int, limit: int, drained: Drained
-) -> tuple[bool, int]:
-    """One batch. Returns whether there may be more, and how large the next one should be.
+def drain_batch(engine: Engine, clock: Clock, policy: Policy, mailbox: int, hunt: Hunt, drained: Drained) -> bool:
+    """One batch. Returns whether there may be more.
 
     An event that raised is put aside and its batch tried again without it. Where the plan for an authorization failed, or
-    the database refused what was written, nobody knows which event it was: then they go one by one, until it is found.
+    the database refused what was written, nobody knows which event it was: then it is hunted, in ever smaller batches.
     """
     taken: list[Mail] = []
+    limit = hunt.limit
     begun = tracing.moment()
     try:
         with hot(engine) as connection:
             taken = inbox.take(connection, mailbox, now=clock.now(), limit=limit)
+            drained.taken += len(taken)
             changes = decide_all(connection, taken, limit, policy, clock.now())
             with connection.pipeline():
                 told = write(connection, changes, now=clock.now())
             drained.owes_hooks |= told is not None and told.rowcount > 0
     except EventRaisedError as error:
         set_aside(engine, error.mail, error, clock.now())
-        return True, limit
+        return True
     except OUTAGES:
         raise
     except Exception as error:
         if not taken:
             raise
-        if len(taken) > 1 and limit > 1:
-            return True, 1
-        set_aside(engine, taken[-1], error, clock.now())
-        return True, 1
+        if limit > 1:
+            hunt.failed(len(taken))
+        else:
+            set_aside(engine, taken[-1], error, clock.now())
+            hunt.passed(hunt.suspects)
+        return True
+    hunt.passed(len(taken))
     note(drained, changes)
     traced.applied(mailbox, changes.traced, begun=begun)
-    return len(taken) >= limit, limit
+    return len(taken) >= limit
 
 
 def decide_all(

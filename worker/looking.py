@@ -246,7 +246,7 @@ class Round:
         letters = [
             letter_of(difference, event) for difference, event in self.with_flights(reading, compared.differences)
         ]
-        self.letters += write(self.engine, letters, compared.news, now=self.clock.now(), goes_on=True)
+        self.letters += write(self.engine, letters, compared.news, now=self.clock.now(), own_traces=True)
         # Also those that an earlier look wrote and nobody has applied yet.
         self.mailboxes |= {inbox.mailbox_of(letter.key) for letter in letters}
 
@@ -290,17 +290,17 @@ class Round:
 
 
 def write(
-    engine: Engine, letters: Sequence[Letter], news: Sequence[Sighting], *, now: datetime, goes_on: bool = False
+    engine: Engine, letters: Sequence[Letter], news: Sequence[Sighting], *, now: datetime, own_traces: bool = False
 ) -> int:
     """Letters and sightings together, or nothing: a sighting without its letter would hide the difference. New letters.
 
-    With `goes_on` no letter joins the trace of the look: thousands of authorizations would be one.
+    With `own_traces` no letter joins the trace of the look: thousands of authorizations would be one.
     """
     if not letters and not news:
         return 0
     with hot(engine) as connection:
         sightings.save(connection, news)
-        receipts = inbox.accept(connection, letters, now=now, goes_on=goes_on) if letters else []
+        receipts = inbox.accept(connection, letters, now=now, own_traces=own_traces) if letters else []
     return sum(receipt.is_new for receipt in receipts)
 
 

@@ -55,19 +55,22 @@ def next_batch(
 
     Raises BatchError, and what an outage raises.
     """
-    with hot(engine) as connection:
-        number = _next(connection, work, only)
-        if number is None:
-            return None
-        tend(connection, work, now=clock.now(), only=only)
-        if backlog(connection, now=clock.now()) > MOST_BACKLOG:
-            return Batch(must_rest=True)
-        try:
+    number = None
+    try:
+        with hot(engine) as connection:
+            number = _next(connection, work, only)
+            if number is None:
+                return None
+            tend(connection, work, now=clock.now(), only=only)
+            if backlog(connection, now=clock.now()) > MOST_BACKLOG:
+                return Batch(must_rest=True)
             return do(connection, work.need(connection, number), clock.now())
-        except OUTAGES:
+    except OUTAGES:
+        raise
+    except Exception as error:
+        if number is None:
             raise
-        except Exception as error:
-            raise BatchError(number, error) from error
+        raise BatchError(number, error) from error
 
 
 def rest_after(batch: Batch, took: timedelta) -> timedelta:

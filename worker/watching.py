@@ -21,7 +21,7 @@ from infra.channels import AppriseMessenger, Messenger
 from infra.clock import Clock
 from infra.database import OUTAGES, hot
 from infra.watched import Limits
-from worker.climbing import ALERTS_LOCK, Round, Rules, say_alerts
+from worker.climbing import ALERTS_LOCK, Rules, Tally, say_alerts
 
 EVERY_SECONDS = 60.0
 
@@ -36,12 +36,12 @@ def watch(
     limits: Limits,
     messenger: Messenger | None = None,
     rules: Rules | None = None,
-) -> Round:
+) -> Tally:
     """One round. While another process goes round, or says alerts, it does nothing."""
     rules = rules or Rules()
     with outbox.sole_payer(engine, lock=ALERTS_LOCK) as is_sole:
         if not is_sole:
-            return Round()
+            return Tally()
         with hot(engine) as connection:
             changes = watched.look_round(connection, limits, now=clock.now())
         for each in changes.opened:
@@ -50,7 +50,7 @@ def watch(
             log.info("alert_resolved", name=each.name)
         messenger = messenger or AppriseMessenger()
         owed, told = say_alerts(engine, clock, channels=channels, messenger=messenger, rules=rules)
-    return Round(opened=len(changes.opened), resolved=len(changes.resolved), owed=owed, told=told)
+    return Tally(opened=len(changes.opened), resolved=len(changes.resolved), owed=owed, told=told)
 
 
 class Watchman(dramatiq.Middleware):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 
 class PlaceError(ValueError):
-    """A place that the list does not have, or that cannot be read. Never taken for the beginning: a walk would start anew."""
+    """A place that the list does not have, or that cannot be read. Never taken for the beginning in silence: a walk would start
+    anew.
+    """
 
     def __init__(self) -> None:
-        super().__init__("`after` names no place in this list: begin without it, and go on from there.")
+        super().__init__("The address names no place in this list: begin without `after`, and go on from there.")

@@ -10,6 +10,7 @@ from domain.authorization import RUNNING_STATES
 from infra.tables import DOUBTFUL, quoted
 
 RUNNING = f"state IN ({quoted(RUNNING_STATES)})"
+# Whoever was looked at has a row there, which nothing deletes.
 NOT_LOOKED_AT = "SELECT advertiser_id FROM advertisers WHERE coalesce(looked_at, '-infinity') < %(unconfirmed)s"
 DOUBTED = f"SELECT key FROM sightings WHERE {DOUBTFUL}"
 EACH = f"""

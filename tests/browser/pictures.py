@@ -38,6 +38,12 @@ PICTURES = (
     Picture(name="authorizations", path=MOST_AT_RISK),
     Picture(name="authorization-dark", path=MOST_AT_RISK, scheme="dark", opens_first=True),
     Picture(name="calendar", path="/calendar"),
+    Picture(name="creator", path="/creators", opens_first=True),
+    Picture(name="advertiser", path="/advertisers", opens_first=True),
+    Picture(name="forecast-dark", path="/forecast", scheme="dark"),
+    Picture(name="events", path="/events"),
+    Picture(name="message-dark", path="/outbox?kind=ask.mail", scheme="dark", opens_first=True),
+    Picture(name="sweeps", path="/sweeps"),
     Picture(name="today-phone", path="/?still"),
     Picture(name="authorization-phone-dark", path=MOST_AT_RISK, scheme="dark", opens_first=True),
 )
@@ -61,8 +67,8 @@ def opened(browser: Browser, address: str, picture: Picture) -> Page:
     )
     page.goto(picture.path)
     if picture.opens_first:
-        page.locator("[data-rows] tbody th a").first.click()
-        page.get_by_role("heading", name="Where it is").wait_for()
+        first = page.locator("main tbody tr").first.get_by_role("link").first
+        page.goto(first.get_attribute("href") or picture.path)
     return page
 
 

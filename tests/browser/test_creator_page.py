@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 from sqlalchemy import Engine
 
 from domain.events import CodeRefused
@@ -131,8 +131,8 @@ def test_everybody_can_read_and_use_it(browser: Browser, address: str, viewport:
 def test_it_loads_nothing_that_is_refused(browser: Browser, address: str, viewport: ViewportSize, scheme: str) -> None:
     page, complaints = opened(browser, address, viewport, scheme)
 
-    assert page.get_by_role("heading", name="Morgenroutine").is_visible()
-    assert page.get_by_text("Open the post named here").is_visible()
+    expect(page.get_by_role("heading", name="Morgenroutine")).to_be_visible()
+    expect(page.get_by_text("Open the post named here")).to_be_visible()
     pictured(page, f"{viewport['width']}-{scheme}-posts")
     assert complaints == []
     grounds = {"light": "rgb(251, 250, 248)", "dark": "rgb(23, 24, 27)"}
@@ -144,37 +144,37 @@ def test_a_creator_answers_without_scripts(browser: Browser, desk: Service, addr
     card = page.get_by_role("article", name="Morgenroutine")
 
     card.get_by_role("button", name="I have extended it").click()
-    assert card.get_by_text("We are looking at TikTok").is_visible()
+    expect(card.get_by_text("We are looking at TikTok")).to_be_visible()
     pictured(page, "answered-extended")
 
     card = page.get_by_role("article", name="7300000000000000002")
     card.get_by_label("Code, or the whole message").fill("tomorrow, promise")
     card.get_by_role("button", name="Send the code").click()
-    assert card.get_by_text("There is no code in this").is_visible()
+    expect(card.get_by_text("There is no code in this")).to_be_visible()
     pictured(page, "answered-no-code")
 
     card.get_by_label("Code, or the whole message").fill("Here: #" + "Xy9" * 21 + "= bye")
     card.get_by_role("button", name="Send the code").click()
-    assert card.get_by_text("checking it with TikTok").is_visible()
+    expect(card.get_by_text("checking it with TikTok")).to_be_visible()
 
     page.get_by_text("Remind me later").click()
     page.get_by_label("Do not write to me before").fill("2026-11-30")
     page.get_by_role("button", name="Remind me then").click()
-    assert page.get_by_text("We do not write to you before Monday 30 November 2026").is_visible()
+    expect(page.get_by_text("We do not write to you before Monday 30 November 2026")).to_be_visible()
 
     page.get_by_role("link", name="No more messages").click()
     page.get_by_role("button", name="Stop all messages").click()
-    assert page.get_by_text("we write to this address no more").is_visible()
+    expect(page.get_by_text("we write to this address no more")).to_be_visible()
     desk.settles()
     with hot(desk.engine) as connection:
         rows = connection.execute("SELECT type FROM inbox WHERE sender = 'creator' ORDER BY seq").fetchall()
     assert [row[0] for row in rows] == ["look.wanted", "code.submitted", "creator.snoozed", "creator.opted_out"]
 
     page.get_by_role("link", name="Back to your posts").click()
-    assert page.get_by_text("You asked us not to write to you").is_visible()
+    expect(page.get_by_text("You asked us not to write to you")).to_be_visible()
     pictured(page, "stopped")
     page.get_by_role("button", name="Write to me again").click()
-    assert page.get_by_text("We write to you again when a post").is_visible()
+    expect(page.get_by_text("We write to you again when a post")).to_be_visible()
 
 
 def test_the_link_leaves_the_page_with_nobody(browser: Browser, address: str) -> None:

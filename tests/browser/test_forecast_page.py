@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 from sqlalchemy import Engine
 
 from infra.broker import make_broker, make_nudges
@@ -85,7 +85,7 @@ def test_without_scripts_it_is_found_in_the_menu_and_nothing_is_refused(browser:
     page.get_by_role("button", name="Menu").click()
     page.get_by_role("link", name="Forecast").click()
 
-    assert page.get_by_role("heading", name="Forecast").is_visible()
-    assert page.get_by_role("img", name="Messages and lapses of each day").is_visible()
+    expect(page.get_by_role("heading", name="Forecast")).to_be_visible()
+    expect(page.get_by_role("img", name="Messages and lapses of each day")).to_be_visible()
     assert page.get_by_role("region", name="The largest lapses").get_by_role("row").count() > 5
     assert complaints == []

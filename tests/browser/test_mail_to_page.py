@@ -66,7 +66,7 @@ class Day:
         """The mail's link to the page; what it shows of the post."""
         page.get_by_role("link", name="Open your page").click()
         card = page.get_by_role("article")
-        assert card.count() == 1
+        expect(card).to_have_count(1)
         return card
 
     def stays_silent(self) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Browser, ViewportSize
+from playwright.sync_api import Browser, ViewportSize, expect
 from sqlalchemy import Engine
 
 from domain.people import Role
@@ -116,7 +116,7 @@ def test_without_scripts_one_signs_in_is_told_what_is_wrong_and_signs_out(browse
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("heading", name="Your account", level=1).wait_for()
-    assert page.get_by_role("link", name="People").count() == 0
+    expect(page.get_by_role("link", name="People")).to_have_count(0)
 
     page.get_by_role("button", name="Sign out").click()
     page.goto(house.url)

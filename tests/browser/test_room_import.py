@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ViewportSize
+from playwright.sync_api import Browser, ViewportSize, expect
 from sqlalchemy import Engine
 
 from infra.broker import make_broker, make_nudges
@@ -75,7 +75,7 @@ def test_a_sheet_with_bad_rows_is_read_and_the_good_ones_are_applied(
     desk.works()
     page.wait_for_selector("h2:text-is('Applied')")
     page.goto("/imports/1?show=good")
-    assert page.locator("#report tbody tr").count() == 4
+    expect(page.locator("#report tbody tr")).to_have_count(4)
     assert "authorized now" in page.inner_text("#report")
     looked_at(page, viewport, f"{mark}-import-applied")
     assert code(1) not in page.content()

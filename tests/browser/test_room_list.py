@@ -50,7 +50,7 @@ def test_without_a_script_it_is_filtered_chosen_from_and_kept(browser: Browser, 
     page.get_by_label("Days left, at most").fill("10")
     page.get_by_role("checkbox", name="active").check()
     page.get_by_role("button", name="Show").click()
-    assert page.url.endswith("/authorizations?state=active&left_to=10")
+    page.wait_for_url(lambda url: url.endswith("/authorizations?state=active&left_to=10"))
     page.get_by_text("Keep this view").click()
     page.get_by_label("Its name").fill("Soon")
     page.get_by_role("button", name="Keep", exact=True).click()

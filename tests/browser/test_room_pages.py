@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 from sqlalchemy import Engine
 
 from infra import inbox
@@ -41,17 +41,17 @@ def test_without_scripts_one_goes_from_the_calendar_to_an_act_and_nothing_is_ref
     page.on("requestfailed", lambda request: complaints.append(request.url))
 
     page.goto("/calendar")
-    assert page.get_by_role("img", name="At risk, EUR, day by day").is_visible()
+    expect(page.get_by_role("img", name="At risk, EUR, day by day")).to_be_visible()
     page.goto(f"/advertisers/{agency.ADVERTISER}")
     page.get_by_role("region", name="The most at risk").get_by_role("link", name="@maya.moves").click()
     page.get_by_role("heading", name="@maya.moves", level=1).wait_for()
-    assert page.get_by_role("img", name="The lifecycle: it is active now").is_visible()
+    expect(page.get_by_role("img", name="The lifecycle: it is active now")).to_be_visible()
     assert page.get_by_role("button", name="Unbind").is_disabled()
     event = page.locator("details.raw details", has_text="authorization.requested")
     assert not event.is_visible()
     page.get_by_text("The events as they came").click()
     event.locator("summary").click()
-    assert event.get_by_text("crm", exact=True).is_visible()
+    expect(event.get_by_text("crm", exact=True)).to_be_visible()
 
     page.get_by_role("button", name="Look now").click()
     page.get_by_role("heading", name="Look now", level=1).wait_for()
@@ -67,7 +67,7 @@ def test_a_creator_is_snoozed_and_a_link_is_made_and_taken_back(browser: Browser
     assert "/c/" in page.get_by_label("A link to maya.moves's page").last.input_value()
     page.get_by_role("button", name="Take back all that work").click()
     assert page.get_by_role("region", name="Links to their page").get_by_text("revoked").count() >= 2
-    assert page.get_by_role("button", name="Take back").count() == 0
+    expect(page.get_by_role("button", name="Take back")).to_have_count(0)
 
     page.get_by_label("Not to be asked before").fill("2027-02-01")
     page.get_by_role("button", name="Snooze").click()
@@ -96,4 +96,4 @@ def test_what_happens_stands_on_an_open_page_moments_later(
 
     page.get_by_role("img", name="The lifecycle: it is revoked now").wait_for()
     assert "Taken back" in page.locator("#told").inner_text()
-    assert page.get_by_text("when the creator grants it").first.is_visible()
+    expect(page.get_by_text("when the creator grants it").first).to_be_visible()

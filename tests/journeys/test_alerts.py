@@ -37,7 +37,7 @@ from tests.portfolio import Post, holds
 from tests.power import AFTER_SENDING, BEFORE_SENDING, Meter, PowerCut, metered_engine
 from tests.receiver import receiver
 from tests.waiting import until
-from worker.climbing import ALERTS_LOCK, CLIMB_LOCK, Round
+from worker.climbing import ALERTS_LOCK, CLIMB_LOCK, Tally
 from worker.main import make_watchman
 from worker.watching import Watchman, watch
 
@@ -74,7 +74,7 @@ class Guard:
         self.dead: set[str] = set()
         self.broken: str | None = None
 
-    def goes_round(self, channels: str = "json://room") -> Round:
+    def goes_round(self, channels: str = "json://room") -> Tally:
         return watch(
             self.engine,
             self.clock,
@@ -297,7 +297,7 @@ def test_two_processes_that_watch_send_one_message(guard: Guard, engine: Engine)
     guard.clock.advance(12 * MINUTE)
 
     with outbox.sole_payer(engine, lock=ALERTS_LOCK):
-        assert other.goes_round() == Round()
+        assert other.goes_round() == Tally()
     guard.goes_round()
     other.goes_round()
 

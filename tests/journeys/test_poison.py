@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import count, islice
 from typing import Any
 
 import pytest
@@ -66,6 +67,22 @@ def test_a_plan_that_fails_holds_nobody_up(world: World) -> None:
     assert world.asks("SELECT count(*) FROM history") == [(6,)]
     [line] = [line for line in logs if line["log_level"] == "warning"]
     assert (line["event"], line["key"], line["attempts"]) == ("event_raised", PLAN_FAILS.key, 1)
+
+
+@pytest.mark.parametrize("place", [0, 1, 700, 2_499])
+def test_in_a_long_backlog_it_is_found_within_one_drain(world: World, place: int) -> None:
+    mailbox = mailbox_of(PLAN_FAILS.key)
+    crowd = (requested(f"{number}", post=f"{10**18 + number}") for number in count())
+    letters = list(islice((each for each in crowd if mailbox_of(each.key) == mailbox), 2_500))
+    world.hears(*letters[:place], PLAN_FAILS, *letters[place:])
+
+    drained = drain(world.engine, world.clock, Policy(), mailbox)
+
+    assert (drained.outcomes.total(), drained.has_more) == (2_500, False)
+    assert world.asks("SELECT event_id FROM inbox WHERE outcome IS NULL") == [("poison",)]
+    # Each batch on the way is half of the one before.
+    assert drained.batches < 18
+    assert drained.taken < 4 * 2_500
 
 
 def test_after_some_tries_it_waits_for_a_person_with_its_traceback(world: World) -> None:

@@ -70,7 +70,7 @@ def test_a_place_that_cannot_be_read_is_refused_and_is_not_the_beginning(room: F
     answer = room.ada.opens(f"/escalations?after={place}")
 
     assert answer.status_code == 422
-    assert "`after` names no place in this list: begin without it" in room.ada.text
+    assert "The address names no place in this list: begin without `after`" in room.ada.text
     assert room.ada.opens("/escalations?after=").status_code == 200
 
 

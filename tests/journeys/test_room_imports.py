@@ -153,7 +153,7 @@ def test_a_place_in_the_report_that_cannot_be_read_is_refused(room: Room, place:
 
     assert room.ada.opens(f"/imports/{number}?after={place}").status_code == 422
 
-    assert "`after` names no place in this list: begin without it" in room.ada.text
+    assert "The address names no place in this list: begin without `after`" in room.ada.text
     assert room.ada.opens(f"/imports/{number}?after=").status_code == 200
 
 
