@@ -31,7 +31,9 @@ class Rehearsal:
 
     def __init__(self, creator: Creator, holdings: Iterable[Holding], rules: Rules) -> None:
         self._creator, self._rules, self._hindrance = creator, rules, creator.hindrance
-        holdings = [each for each in holdings if not ends_unmissed(each.known)]
+        # What was asked for before nobody minded its end is still owed a message, until the payer calls it off.
+        owed = {ask.key for ask in creator.owed}
+        holdings = [each for each in holdings if each.known.key in owed or not ends_unmissed(each.known)]
         self._known = {each.known.key: each.known for each in holdings}
         self._spent = {each.known.key: each.spent for each in holdings}
         self._asked = {each.known.key: each.asked for each in holdings}

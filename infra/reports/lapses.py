@@ -53,6 +53,10 @@ class Ended:
         return answered_at - asked_at if asked_at and answered_at else None
 
     @property
+    def down(self) -> timedelta | None:
+        return None if self.minutes_down is None else timedelta(minutes=self.minutes_down)
+
+    @property
     def sentence(self) -> str:
         """What became of the period; of a lapse, which step failed."""
         return SENTENCES[Step(self.ending.step) if self.ending.step else Outcome(self.ending.outcome)]
@@ -81,6 +85,11 @@ class Report:
     lost: Amounts
     left_out: int
     steps: Sequence[tuple[Step, int]]
+
+    @property
+    def down(self) -> timedelta:
+        """All lapses together."""
+        return timedelta(minutes=self.minutes_down)
 
     @property
     def on_time(self) -> float | None:

@@ -111,6 +111,18 @@ def test_a_message_that_is_being_gathered_goes_with_its_asks() -> None:
     assert [(message.at, message.items[0].rung) for message in foreseen.messages] == [(NOW + HOUR, 0)]
 
 
+def test_a_message_that_is_no_longer_needed_is_not_foreseen() -> None:
+    covered = holding(1, ends=9, flight=9)
+    ends_at = covered.known.expires_at
+    assert ends_at is not None
+    ask = Owed(key="72/1", period_ends_at=ends_at, rung=0, days=30, asked_at=NOW - HOUR)
+    gathering = replace(MAYA, owed=(ask,), due_at=NOW + HOUR)
+
+    foreseen = ahead(covered, creator=gathering)
+
+    assert (foreseen.messages, foreseen.lapses) == ((), ())
+
+
 def test_who_cannot_be_asked_is_not_and_the_lapse_says_why() -> None:
     for creator, why in (
         (NOBODY, NO_CREATOR),

@@ -306,7 +306,7 @@ class TestAdvertisers:
             "At risk 7 248 EUR",
             "Covered 36 % 7 not",
             "Renewed in time 0 % 0 renewed, 1 lapsed, 0 not needed",
-            "Down 1 440 min",
+            "Down 1 d 0 h",
             "Not delivered 120 EUR",
             "1 × the creator was asked in time and did not answer",
             "call 10 times a second, 600 a minute, at the level basic",

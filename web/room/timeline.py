@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -142,7 +142,7 @@ def asked(ask: Row) -> Iterator[Line]:
 
 def ended(each: Ended) -> Line:
     """How a period ended."""
-    down = f"; down for {span(timedelta(minutes=each.minutes_down))}" if each.minutes_down else ""
+    down = f"; down for {span(each.down)}" if each.down else ""
     return Line(
         at=each.ending.decided_at,
         kind=Kind.DECIDED,
