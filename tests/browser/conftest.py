@@ -22,3 +22,11 @@ def browser() -> Iterator[Browser]:
         opened = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield opened
         opened.close()
+
+
+@pytest.fixture(autouse=True)
+def _closed_afterwards(browser: Browser) -> Iterator[None]:
+    """An open page goes on asking what has changed, and the next test would wait behind it."""
+    yield
+    for context in browser.contexts:
+        context.close()
