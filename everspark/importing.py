@@ -58,7 +58,7 @@ def import_(
         number = _resumed(tools, resume, apply=apply) if resume else _received(tools, sheet or "", apply=apply)
         found = _worked(tools, number)
         (_tell_json if json else _tell)(tools, found)
-    if found.bad or not found.has_ended:
+    if found.bad or not found.status.has_ended:
         raise typer.Exit(WRONG)
 
 
@@ -111,7 +111,7 @@ def _resumed(tools: Opened, number: int, *, apply: bool) -> int:
         try:
             if sheet.status in (Standing.PAUSED, Standing.FAILED):
                 sheets.go_on(connection, number, actor=actor(), now=tools.clock.now())
-            if apply and sheet.has_ended and not sheet.is_applied:
+            if apply and sheet.status.has_ended and not sheet.is_applied:
                 sheets.apply(connection, number, actor=actor(), now=tools.clock.now())
         except SheetError as error:
             raise Stop(str(error)) from None
@@ -125,7 +125,7 @@ def _worked(tools: Opened, number: int) -> Sheet:
     try:
         with _bar() as bar:
             task = bar.add_task("Checking")
-            while (sheet := _shown(tools, number, bar, task)).is_open:
+            while (sheet := _shown(tools, number, bar, task)).status.is_open:
                 batch = work.advance(tools.engine, tools.clock, only=number)
                 rests = rests + 1 if batch is None or batch.must_rest else 0
                 if rests > MOST_RESTS:

@@ -22,6 +22,15 @@ class Progress(StrEnum):
     DONE = "done"
     FAILED = "failed"
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it goes on by itself."""
+        return self in (Progress.WAITING, Progress.RUNNING)
+
+    @property
+    def has_ended(self) -> bool:
+        return self is Progress.DONE
+
 
 class Verdict(StrEnum):
     """What became of one row of a sheet."""
@@ -38,7 +47,7 @@ class Stage(StrEnum):
     APPLY = "apply"
 
 
-OPEN = f"status IN ({quoted((Progress.WAITING, Progress.RUNNING))})"
+OPEN = f"status IN ({quoted(each for each in Progress if each.is_open)})"
 
 
 class BulkRow(SQLModel, table=True):

@@ -67,26 +67,17 @@ class Bulk:
         return self.key or self.chosen.in_words
 
     @property
-    def is_open(self) -> bool:
-        """Whether it goes on by itself."""
-        return self.status in (Progress.WAITING, Progress.RUNNING)
-
-    @property
-    def has_ended(self) -> bool:
-        return self.status is Progress.DONE
-
-    @property
     def may_be_ended(self) -> bool:
-        return not self.has_ended
+        return not self.status.has_ended
 
     @property
     def may_be_undone(self) -> bool:
-        return self.deed.can_be_undone and not self.is_open and self.undo_of is None and self.undone_by is None
+        return self.deed.can_be_undone and not self.status.is_open and self.undo_of is None and self.undone_by is None
 
     @property
     def gone_by(self) -> int:
         """Those that the filter no longer matched when their turn came."""
-        return max(self.matched - self.done - self.skipped, 0) if self.has_ended else 0
+        return max(self.matched - self.done - self.skipped, 0) if self.status.has_ended else 0
 
 
 INSERT = """
@@ -217,7 +208,7 @@ def _other(found: int, expected: int) -> str:
 def _no_undo(bulk: Bulk) -> str:
     if bulk.undone_by is not None:
         return f"It was undone already, by act {bulk.undone_by}."
-    if bulk.is_open:
+    if bulk.status.is_open:
         return "It is under way: pause it first."
     return (
         "What takes an act back cannot be undone itself." if bulk.undo_of else f"“{bulk.deed.label}” cannot be undone."

@@ -91,15 +91,15 @@ class LongWork(Generic[P]):
 
     def become(self, connection: psycopg.Connection[Any], number: int, status: Progress, *, now: datetime) -> None:
         """How it stands from now on, without a line in the audit log."""
-        ended_at = now if status is Progress.DONE else None
+        ended_at = now if status.has_ended else None
         change = f"UPDATE {self.table} SET status = %s, ended_at = %s, trouble = NULL, claimed_until = NULL"
         connection.execute(f"{change} WHERE id = %s".encode(), [status, ended_at, number])
 
     def _change(
         self, connection: psycopg.Connection[Any], number: int, status: Progress, *, actor: str, now: datetime
     ) -> None:
-        piece, is_end = self.need(connection, number, lock=True), status is Progress.DONE
-        may_change = piece.may_be_ended if is_end else piece.status is not Progress.DONE
+        piece, is_end = self.need(connection, number, lock=True), status.has_ended
+        may_change = piece.may_be_ended if is_end else not piece.status.has_ended
         if not may_change:
             raise self.error("It has ended already.")
         if piece.status is not status or is_end:

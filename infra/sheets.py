@@ -62,29 +62,20 @@ class Sheet:
         object.__setattr__(self, "status", Progress(self.status))
 
     @property
-    def is_open(self) -> bool:
-        """Whether it goes on by itself."""
-        return self.status in (Progress.WAITING, Progress.RUNNING)
-
-    @property
-    def has_ended(self) -> bool:
-        return self.status is Progress.DONE
-
-    @property
     def may_be_applied(self) -> bool:
         """Whether it was checked, has something good in it, and a person's word is all that it waits for."""
-        is_checked = self.stage is Stage.CHECK and self.has_ended
+        is_checked = self.stage is Stage.CHECK and self.status.has_ended
         return is_checked and self.good > 0 and not self.is_forgotten
 
     @property
     def may_be_ended(self) -> bool:
         """Also one that was only checked: its codes are still there."""
-        return not self.has_ended or self.may_be_applied
+        return not self.status.has_ended or self.may_be_applied
 
     @property
     def is_applied(self) -> bool:
         """Whether all its good rows were applied."""
-        return self.stage is Stage.APPLY and self.has_ended and self.applied == self.good
+        return self.stage is Stage.APPLY and self.status.has_ended and self.applied == self.good
 
     @property
     def total(self) -> int:
@@ -193,7 +184,7 @@ def _keep(
 def _why_not(sheet: Sheet) -> str:
     if sheet.stage is Stage.APPLY:
         return "It was applied already, or is being applied."
-    if not sheet.has_ended:
+    if not sheet.status.has_ended:
         return "It is being checked: wait for the end of that."
     if not sheet.good:
         return "None of its rows can be applied. Mend them in the sheet, then send it again."

@@ -98,7 +98,7 @@ def leave_out(engine: Engine, number: int, error: Exception, *, now: datetime) -
     with hot(engine) as connection:
         sheet = IMPORTS.need(connection, number, lock=True)
         found = connection.execute(ROWS.encode(), [sheet.id, sheet.place, sheet.stage, 1]).fetchone()
-        if found is None or not sheet.is_open:
+        if found is None or not sheet.status.is_open:
             return False
         log.error("import_row_failed", import_id=number, line=found[0], exc_info=error)
         row = Row(line=found[0], key=None, verdict=Verdict.BAD, problem=ODD.format(bug=type(error).__name__))

@@ -104,7 +104,7 @@ def one(desk: Desk, call: Call, *, complaint: str = "", status: int = 200) -> Re
         status=status,
         bulk=bulk,
         reasons=_reasons(bulk.left_out),
-        refresh_seconds=REFRESH_SECONDS if bulk.is_open else None,
+        refresh_seconds=REFRESH_SECONDS if bulk.status.is_open else None,
         may_act=call.visitor.role.may(bulk.deed.role),
         complaint=complaint,
     )

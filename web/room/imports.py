@@ -88,7 +88,7 @@ def one(desk: Desk, call: Call, *, complaint: str = "", status: int = 200) -> Re
         words=SHOWN,
         more=urlencode([*([("show", verdict)] if verdict else []), ("after", after)]) if after else "",
         is_applying=sheet.stage is Stage.APPLY,
-        refresh_seconds=REFRESH_SECONDS if sheet.is_open else None,
+        refresh_seconds=REFRESH_SECONDS if sheet.status.is_open else None,
         may_act=call.visitor.role.may(Role.OPERATOR),
         complaint=complaint,
     )
