@@ -22,10 +22,11 @@ from infra.metrics import Metrics
 from infra.producers import Registry
 from infra.settings import load
 from infra.vault import Vault, load_key
+from web.counting import Counting
 from web.creator.site import Site
 from web.flusher import Flusher
 from web.ingress import Ingress
-from web.main import Application, Counting
+from web.main import Application
 
 
 class Forgetful:

@@ -69,12 +69,16 @@ class ActError(ValueError):
     """What stands in the way of an act, in a sentence for who wants it done."""
 
 
+class TermError(ActError):
+    """No instant that the act can be done with; nothing else stands in its way."""
+
+
 def term_of(act: Act, until: datetime | None, *, now: datetime) -> datetime | None:
-    """The instant that the act is done with: one ahead where the act needs one, else none. Raises ActError."""
+    """The instant that the act is done with: one ahead where the act needs one, else none. Raises TermError."""
     if DEEDS[act].param is None:
         return None
     if until is None:
-        raise ActError("Say until when.")
+        raise TermError("Say until when.")
     if not now < until <= now + FURTHEST:
-        raise ActError("Say an instant that lies ahead, and by no more than ten years.")
+        raise TermError("Say an instant that lies ahead, and by no more than ten years.")
     return until

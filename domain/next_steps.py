@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from domain.authorization import State
@@ -28,6 +28,8 @@ MOVED_ON = frozenset(
         Reason.EXTENDED,
     )
 )
+# Those of all reasons that a next step is told by.
+SPEAKING = frozenset((*STEPS, *MOVED_ON, Reason.CODE_REFUSED))
 REMOVED = "The post was removed: choose another post of the creator, and request that one."
 
 
@@ -37,19 +39,18 @@ def status_in_words(status: str | None) -> str | None:
     return status if condition is None else f"{status} ({condition.replace('_', ' ')})"
 
 
-def next_step(found: Mapping[str, Any]) -> str | None:
+def next_step(found: Mapping[str, Any], told: Iterable[Mapping[str, Any]]) -> str | None:
     """What a person has to do about an authorization as `show` reads it; None where nobody has to.
 
-    A refusal's cause and remedy stand in the history, until something newer is heard of a code.
+    `told`: the lines of its history whose reason is one of `SPEAKING`, the newest first. A refusal's cause and remedy stand
+    in its line, until something newer is heard of a code.
     """
     if found["state"] == State.REVOKED:
-        reasons = [row["reason"] for row in reversed(found["history"])]
-        known = next((STEPS[Reason(each)] for each in reasons if each in STEPS), STEPS[Reason.WITHDRAWN])
-        return REMOVED if found["condition"] == Condition.REMOVED else known
-    for row in reversed(found["history"]):
-        if row["reason"] == Reason.CODE_REFUSED:
-            note: str | None = row["note"]
-            return note
-        if row["reason"] in MOVED_ON:
-            return None
-    return None
+        if found["condition"] == Condition.REMOVED:
+            return REMOVED
+        return next((STEPS[line["reason"]] for line in told if line["reason"] in STEPS), STEPS[Reason.WITHDRAWN])
+    newest = next((line for line in told if line["reason"] not in STEPS), None)
+    if newest is None or newest["reason"] != Reason.CODE_REFUSED:
+        return None
+    note: str | None = newest["note"]
+    return note

@@ -17,7 +17,7 @@ class Role(StrEnum):
         return RANKS.index(self) >= RANKS.index(needed)
 
 
-RANKS = (Role.VIEWER, Role.OPERATOR, Role.ADMIN)
+RANKS = tuple(Role)
 
 
 class Scope(StrEnum):

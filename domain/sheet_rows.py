@@ -13,13 +13,13 @@ from functools import partial
 from typing import TypeVar
 
 from domain import spark_code
+from domain.acts import FURTHEST
 from domain.sheets import Column
 from domain.spark_code import Found
 
 T = TypeVar("T")
 
 LONGEST_ID, LONGEST_CAMPAIGN = 32, 200
-FURTHEST = timedelta(days=3652)
 # What it is taken for where neither a number of days nor an end is given.
 USUAL_DAYS = 30
 LAST_SECOND = time(23, 59, 59, tzinfo=UTC)

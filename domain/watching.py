@@ -26,7 +26,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Patience:
+class Delays:
     """How long a condition holds before it is told, and how long all is well before it is over."""
 
     opens_after: timedelta
@@ -35,16 +35,16 @@ class Patience:
 
 # A vow breaks for good, and an old event has waited already: they are told at once. A sweep may be late by a restart, and
 # money crosses its limit with every extension.
-PATIENCE = {
-    Kind.VOW: Patience(opens_after=timedelta(), resolves_after=timedelta(minutes=10)),
-    Kind.SWEEP: Patience(opens_after=timedelta(minutes=2), resolves_after=timedelta(minutes=5)),
-    Kind.INBOX: Patience(opens_after=timedelta(), resolves_after=timedelta(minutes=5)),
-    Kind.MONEY: Patience(opens_after=timedelta(minutes=5), resolves_after=timedelta(hours=1)),
+DELAYS = {
+    Kind.VOW: Delays(opens_after=timedelta(), resolves_after=timedelta(minutes=10)),
+    Kind.SWEEP: Delays(opens_after=timedelta(minutes=2), resolves_after=timedelta(minutes=5)),
+    Kind.INBOX: Delays(opens_after=timedelta(), resolves_after=timedelta(minutes=5)),
+    Kind.MONEY: Delays(opens_after=timedelta(minutes=5), resolves_after=timedelta(hours=1)),
 }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Standing:
+class Watched:
     """A condition that was ever met: whether it holds, `since` when it does or does not, and when it was seen last.
 
     `sentence` is what was wrong when it held last.
@@ -67,20 +67,20 @@ class Standing:
         return self.opened_at is not None and self.resolved_at is None
 
 
-def seen(known: Mapping[str, Standing], wrong: Mapping[str, str], *, now: datetime) -> list[Standing]:
+def seen(known: Mapping[str, Watched], wrong: Mapping[str, str], *, now: datetime) -> list[Watched]:
     """How everything stands after a look that found `wrong`: a sentence for each condition that holds, by its name."""
     names = sorted(known.keys() | wrong.keys())
     return [_seen(name, known.get(name), wrong.get(name), now) for name in names]
 
 
-def settled(standing: Standing, patience: Patience, *, now: datetime) -> Standing:
+def settled(watched: Watched, delays: Delays, *, now: datetime) -> Watched:
     """Opened or resolved, if its time has come."""
-    lasted = now - standing.since
-    if standing.holds and not standing.is_open and lasted >= patience.opens_after:
-        return replace(standing, opened_at=now, resolved_at=None)
-    if not standing.holds and standing.is_open and lasted >= patience.resolves_after:
-        return replace(standing, resolved_at=now)
-    return standing
+    lasted = now - watched.since
+    if watched.holds and not watched.is_open and lasted >= delays.opens_after:
+        return replace(watched, opened_at=now, resolved_at=None)
+    if not watched.holds and watched.is_open and lasted >= delays.resolves_after:
+        return replace(watched, resolved_at=now)
+    return watched
 
 
 def limits_of(text: str) -> dict[str, Decimal]:
@@ -104,9 +104,9 @@ def _amount(part: str, text: str) -> Decimal:
     return amount
 
 
-def _seen(name: str, known: Standing | None, sentence: str | None, now: datetime) -> Standing:
+def _seen(name: str, known: Watched | None, sentence: str | None, now: datetime) -> Watched:
     if known is None:
-        return Standing(name=name, sentence=sentence or "", holds=True, since=now, seen_at=now)
+        return Watched(name=name, sentence=sentence or "", holds=True, since=now, seen_at=now)
     holds = sentence is not None
     goes_on = known.holds == holds and now - known.seen_at <= SILENCE
     return replace(

@@ -10,10 +10,9 @@ import typer
 from domain.acts import DEEDS, Act, ActError, Deed
 from domain.filters import FilterError
 from everspark.creators import FORMATS, aware
-from everspark.opened import AsJson, Data, Opened, opened
+from everspark.opened import AsJson, Data, Opened, actor, opened
 from everspark.outcomes import USAGE, WRONG, Stop, say
 from everspark.printing import as_facts, as_json
-from everspark.users import actor
 from infra import bulks
 from infra.broker import make_broker, make_nudges
 from infra.database import hot

@@ -7,10 +7,9 @@ from typing import Annotated, TypeVar
 import typer
 
 from everspark.calling import calling
-from everspark.opened import AsJson, Data, Opened, opened
+from everspark.opened import AsJson, Data, Opened, actor, opened
 from everspark.outcomes import NOT_FOUND, USAGE, WRONG, Stop, say
 from everspark.printing import as_json, as_table
-from everspark.users import actor
 from infra import advertisers, audit
 from infra.broker import make_broker, make_nudges
 from infra.database import hot

@@ -7,7 +7,7 @@ import typer
 from everspark.opened import AsJson, Data, opened
 from everspark.outcomes import USAGE, WRONG, Stop, say
 from everspark.printing import as_json, as_table
-from infra import standings
+from infra import alert_rows
 from infra.channel_urls import EVERYBODY
 from infra.channels import AppriseMessenger, Messenger
 from infra.database import hot
@@ -29,7 +29,7 @@ def list_(data: Data = None, json: AsJson = False) -> None:
     Example: everspark alerts list
     """
     with opened(data) as tools, hot(tools.engine) as connection:
-        found = standings.open_ones(connection)
+        found = alert_rows.open_ones(connection)
     rows = [{"name": each.name, "opened_at": each.opened_at, "sentence": each.sentence} for each in found]
     if json:
         as_json(rows)

@@ -3,10 +3,9 @@
 import structlog
 
 from everspark.creators import Handle, number_of, tidy
-from everspark.opened import AsJson, Data, opened
+from everspark.opened import AsJson, Data, actor, opened
 from everspark.outcomes import say
 from everspark.printing import as_json, as_table
-from everspark.users import actor
 from infra import creator_acts, logs
 from infra.database import hot
 from infra.reports import creators

@@ -35,8 +35,8 @@ from simulator.people import Answer, People
 from simulator.seeding import Past, live_through, populate
 from simulator.switches import Switches
 from simulator.world import World
-from web.pages import Simulation
 from web.server import Server, listen
+from web.simulation import Simulation
 
 FOLDER = "demo"
 APP_ID, PRODUCER = "7000000000000000001", "campaigns"

@@ -20,15 +20,16 @@ from infra.broker import redis_client
 from infra.clock import Clock, RunningClock, SystemClock
 from infra.database import OUTAGES, hot, is_current, make_engine
 from infra.embedded import EmbeddedError
+from infra.ledger import Sweep
 from infra.mail import BadSmtpUrl, SmtpMailer, SmtpServer
+from infra.reports.sweeps import Beat, beat
 from infra.settings import Settings, load
 from infra.vault import KeyUnusableError, load_key
 
 # Signatures tolerate minutes, but due instants are compared with stored ones: seconds should be right.
 LARGEST_SKEW = timedelta(seconds=2)
-# A sweep may be late by a restart or a change of leader before it is a reason to get up.
-LATE_AFTER_SWEEPS, LATE_AT_LEAST = 6, timedelta(minutes=2)
 START = "start `everspark up` (or `everspark scheduler`)"
+LATE = "others run: look into the log of the scheduler for what keeps it from beginning"
 START_DEMO = "`everspark up --demo` begins another one; what is here is emptied then"
 NAMES = (
     *(
@@ -51,7 +52,7 @@ NAMES = (
         "smtp",
         "links",
     ),
-    *(f"sweep {job}" for job in ledger.JOBS if job != "vows"),
+    *(f"sweep {job}" for job in ledger.JOBS),
 )
 EVENTS = """
 SELECT count(*) FILTER (WHERE status = 'quarantined'), count(*) FILTER (WHERE status = 'parked')
@@ -148,35 +149,42 @@ def _skew(skew: timedelta) -> Finding:
 
 
 def _sweeps(connection: psycopg.Connection[Any], settings: Settings, clock: Clock) -> list[Finding]:
-    last = {sweep.job: sweep for sweep in ledger.last_sweeps(connection)}
-    expire, vows = last.get("expire"), last.get("vows")
     if address.is_demo(settings) and not isinstance(clock, RunningClock):
         # Its instants lie ahead of the machine's, and would say that sweeps are to come.
         return [Finding(name="sweeps", ok=False, detail="the demo is stopped", remedy=START_DEMO)]
-    if expire is None:
+    sweeps = beat(connection)
+    if sweeps.newest is None:
         return [Finding(name="sweeps", ok=False, detail="none has ever run", remedy=START)]
-    age, limit = (
-        (clock.now() - expire.started_at) / _speed(clock),
-        max(LATE_AT_LEAST, LATE_AFTER_SWEEPS * timedelta(seconds=settings.sweep_seconds)),
-    )
-    detail = f"the last one {age.total_seconds():.0f} s ago"
-    findings = [Finding(name="sweeps", ok=age <= limit, detail=detail, remedy="" if age <= limit else START)]
-    failed = [sweep for sweep in last.values() if sweep.error is not None and sweep.job != "vows"]
-    findings += [
+    failed = [
         Finding(
             name=f"sweep {sweep.job}",
             ok=False,
             detail=first_line(sweep.error),
             remedy="look into the log: sweep_failed",
         )
-        for sweep in failed
+        for sweep in sweeps.last.values()
+        if sweep.has_failed
     ]
-    broken = vows is not None and vows.error is not None
-    detail = (
-        first_line(vows.error) if vows is not None and broken else "kept" if vows is not None else "not checked yet"
-    )
-    remedy = "report it with the rows named here: this is a bug" if broken else ""
-    return [*findings, Finding(name="vows", ok=not broken, detail=detail, remedy=remedy)]
+    return [_pace(sweeps, sweeps.newest, clock), *failed, _vows(sweeps.last.get("vows"))]
+
+
+def _pace(sweeps: Beat, newest: datetime, clock: Clock) -> Finding:
+    now = clock.now()
+    late, detail = sweeps.late(now), f"the last one {(now - newest).total_seconds() / _speed(clock):.0f} s ago"
+    if sweeps.has_stopped(now):
+        return Finding(name="sweeps", ok=False, detail=detail, remedy=START)
+    if late:
+        return Finding(name="sweeps", ok=False, detail=f"{detail}; late: {', '.join(late)}", remedy=LATE)
+    return Finding(name="sweeps", ok=True, detail=detail)
+
+
+def _vows(last: Sweep | None) -> Finding:
+    if last is None or last.has_failed:
+        return Finding(name="vows", ok=True, detail="not checked yet" if last is None else "not checked this time")
+    if last.is_broken:
+        remedy = "report it with the rows named here: this is a bug"
+        return Finding(name="vows", ok=False, detail=first_line(last.error), remedy=remedy)
+    return Finding(name="vows", ok=True, detail="kept")
 
 
 def _speed(clock: Clock) -> float:

@@ -9,10 +9,9 @@ from typing import Annotated
 import typer
 from sqlmodel import Session
 
-from everspark.opened import AsJson, Data, Opened, opened
+from everspark.opened import AsJson, Data, Opened, actor, opened
 from everspark.outcomes import NOT_FOUND, USAGE, WRONG, Stop, say
 from everspark.printing import as_facts, as_json, as_table
-from everspark.users import actor
 from infra import audit, endpoints, hooks
 from infra.database import bare, hot, transaction
 from infra.endpoints import EndpointError, UnknownEndpointError

@@ -6,14 +6,12 @@ from typing import Annotated, Any
 import psycopg
 import typer
 
-from domain.escalation import SENTENCES
 from domain.renewal import Policy
 from everspark import address
 from everspark.money import plain, told
-from everspark.opened import AsJson, Data, Opened, opened
+from everspark.opened import AsJson, Data, Opened, actor, opened
 from everspark.outcomes import say
 from everspark.printing import as_json, as_table
-from everspark.users import actor
 from infra import creator_acts, escalated
 from infra.channel_urls import Channels
 from infra.database import hot
@@ -74,7 +72,7 @@ def row_of(item: Item, link: str | None = None) -> dict[str, Any]:
         "authorization": item.key,
         "step": item.step,
         "cause": item.cause,
-        "sentence": SENTENCES[item.cause],
+        "sentence": item.cause_in_words,
         "creator": item.handle,
         "reference": item.reference,
         "period_ends_at": item.period_ends_at,
@@ -90,4 +88,4 @@ def row_of(item: Item, link: str | None = None) -> dict[str, Any]:
 def _cells(item: Item) -> list[object]:
     lost = told(item.lapse.not_delivered) if item.lapse else None
     creator = item.handle and f"@{item.handle}"
-    return [item.step, item.key, creator, item.period_ends_at, SENTENCES[item.cause], told(item.at_risk), lost]
+    return [item.step, item.key, creator, item.period_ends_at, item.cause_in_words, told(item.at_risk), lost]

@@ -7,10 +7,9 @@ import psycopg
 import typer
 from psycopg.rows import dict_row
 
-from everspark.opened import AsJson, Data, opened
+from everspark.opened import AsJson, Data, actor, opened
 from everspark.outcomes import NOT_FOUND, USAGE, Stop, say
 from everspark.printing import as_facts, as_json, as_table
-from everspark.users import actor
 from infra import replays
 from infra.broker import make_broker, make_nudges
 from infra.database import hot

@@ -6,7 +6,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import IO, Annotated
 
@@ -15,10 +14,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 from domain.sheets import SheetError
-from everspark.opened import AsJson, Data, Opened, opened
+from everspark.opened import AsJson, Data, Opened, actor, opened
 from everspark.outcomes import NOT_FOUND, USAGE, WRONG, Stop, say
 from everspark.printing import as_facts, as_json, as_table
-from everspark.users import actor
 from infra import logs, sheets
 from infra.broker import make_broker, make_nudges
 from infra.bulk_tables import Progress as Standing
@@ -26,12 +24,12 @@ from infra.bulk_tables import Stage, Verdict
 from infra.chosen import policy_of
 from infra.database import hot, snapshot
 from infra.reports import imported
+from infra.sheet_text import pieces
 from infra.sheets import Sheet
 from worker.drain import drain
 from worker.importing import Importing
 from worker.resting import BACKLOG_REST
 
-PIECE = 65_536
 # So many bad rows are named; the page and --json have all of them.
 NAMED = 20
 # While mailboxes have enough to do an import waits; where nobody empties them, it does not wait for ever.
@@ -97,7 +95,7 @@ def _opened_sheet(name: str) -> Iterator[tuple[IO[bytes], int]]:
 
 
 def _pieces(file: IO[bytes], bar: Progress, task: object) -> Iterator[bytes]:
-    for piece in iter(partial(file.read, PIECE), b""):
+    for piece in pieces(file.read):
         bar.advance(task, len(piece))  # type: ignore[arg-type]  # rich's own number of a task
         yield piece
 

@@ -1,16 +1,15 @@
 """`everspark look`: reads TikTok now, in this process, instead of when its time comes."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import typer
 
 from everspark import address
 from everspark.calling import calling
-from everspark.opened import AsJson, Data, Opened, opened
+from everspark.opened import AsJson, Data, Opened, actor, opened
 from everspark.outcomes import NOT_FOUND, USAGE, WRONG, Stop, say
 from everspark.printing import as_facts, as_json
-from everspark.users import actor
 from infra import advertisers, audit, waiting
 from infra.broker import make_broker, make_nudges
 from infra.database import hot
@@ -91,8 +90,7 @@ def at_all(tools: Opened, tiktok: Tiktok, advertiser: str | None) -> tuple[dict[
         if not chosen:
             wanted = f"advertiser {advertiser}" if advertiser else "advertiser"
             raise Stop(f"No {wanted} is connected: see `everspark advertiser connect`.", NOT_FOUND)
-        advertisers.look_soon(connection, chosen, now=began, is_asked=True)
-        audit.note(connection, at=began, actor=actor(), act="advertiser.look_wanted", subject=advertiser)
+        advertisers.want_look(connection, chosen, actor=actor(), now=began, apart=timedelta(0))
     looked, mailboxes = Looked(more=True), set[int]()
     sums = {"advertisers": 0, "calls": 0, "found": 0, "kpis": 0}
     while looked.more:

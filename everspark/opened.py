@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,6 +38,14 @@ class Opened:
     @property
     def vault(self) -> Vault:
         return Vault(load_key(self.settings))
+
+
+def actor() -> str:
+    """What the audit log calls whoever runs a command here."""
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (KeyError, OSError):
+        return "cli:unknown"
 
 
 @contextmanager

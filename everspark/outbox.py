@@ -5,10 +5,9 @@ from typing import Annotated
 
 import typer
 
-from everspark.opened import AsJson, Data, opened
+from everspark.opened import AsJson, Data, actor, opened
 from everspark.outcomes import USAGE, WRONG, Stop, say
 from everspark.printing import as_json, as_table
-from everspark.users import actor
 from infra import outbox_acts
 from infra.database import hot
 from infra.outbox_acts import OutboxError

@@ -7,15 +7,15 @@ from datetime import timedelta
 from typing import Annotated
 
 import typer
+from sqlmodel import Session
 
 from everspark import address
-from everspark.opened import AsJson, Data, Opened, opened
+from everspark.opened import AsJson, Data, Opened, actor, opened
 from everspark.outcomes import NOT_FOUND, USAGE, Stop, say
 from everspark.printing import as_facts, as_json, as_table
-from everspark.users import actor
 from infra import producer_acts, producers
 from infra.database import transaction
-from infra.producers import ProducerError
+from infra.producers import ProducerError, UnknownProducerError
 from infra.settings import Settings
 from infra.tables import Producer, Scheme
 
@@ -40,9 +40,9 @@ def add(
     Example: everspark producer add crm --scheme standard --json
     """
     given = _given(from_input=secret_stdin)
-    with opened(data, may_make=True) as tools, _explained():
+    with opened(data, may_make=True) as tools, _acting(tools) as session:
         secret = producer_acts.register(
-            tools.engine, tools.vault, name=name, scheme=scheme, secret=given, actor=actor(), now=tools.clock.now()
+            session, tools.vault, name=name, scheme=scheme, secret=given, actor=actor(), now=tools.clock.now()
         )
     _print(tools.settings, name, scheme, secret, json=json)
 
@@ -74,10 +74,10 @@ def rotate(
     Example: everspark producer rotate crm --overlap-hours 48
     """
     given, overlap = _given(from_input=secret_stdin), timedelta(hours=overlap_hours)
-    with opened(data) as tools, _explained():
-        scheme = _of(tools, name).scheme
+    with opened(data) as tools, _acting(tools) as session:
+        scheme = producers.need(session, name).scheme
         secret = producer_acts.rotate(
-            tools.engine, tools.vault, name=name, overlap=overlap, secret=given, actor=actor(), now=tools.clock.now()
+            session, tools.vault, name=name, overlap=overlap, secret=given, actor=actor(), now=tools.clock.now()
         )
     _print(tools.settings, name, scheme, secret, json=json)
 
@@ -88,9 +88,8 @@ def disable(name: Name, data: Data = None, json: AsJson = False) -> None:
 
     Example: everspark producer disable crm
     """
-    with opened(data) as tools:
-        _of(tools, name)
-        producer_acts.disable(tools.engine, name=name, actor=actor(), now=tools.clock.now())
+    with opened(data) as tools, _acting(tools) as session:
+        producer_acts.disable(session, name=name, actor=actor(), now=tools.clock.now())
     if json:
         as_json({"name": name, "disabled": True})
     else:
@@ -103,22 +102,12 @@ def enable(name: Name, data: Data = None, json: AsJson = False) -> None:
 
     Example: everspark producer enable crm
     """
-    with opened(data) as tools:
-        _of(tools, name)
-        producer_acts.enable(tools.engine, name=name, actor=actor(), now=tools.clock.now())
+    with opened(data) as tools, _acting(tools) as session:
+        producer_acts.enable(session, name=name, actor=actor(), now=tools.clock.now())
     if json:
         as_json({"name": name, "disabled": False})
     else:
         say(f"{name} may send again.")
-
-
-def _of(tools: Opened, name: str) -> Producer:
-    with transaction(tools.engine) as session:
-        registered = producers.listed(session)
-    for producer in registered:
-        if producer.name == name:
-            return producer
-    raise Stop(f"There is no producer {name}: see `everspark producer list`.", NOT_FOUND)
 
 
 def _row(producer: Producer) -> dict[str, object]:
@@ -146,8 +135,12 @@ def _given(*, from_input: bool) -> str | None:
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def _acting(tools: Opened) -> Iterator[Session]:
+    """One transaction. Raises Stop for what cannot be done."""
     try:
-        yield
+        with transaction(tools.engine) as session:
+            yield session
+    except UnknownProducerError as error:
+        raise Stop(str(error), NOT_FOUND) from None
     except ProducerError as error:
         raise Stop(str(error), USAGE) from None

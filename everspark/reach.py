@@ -9,11 +9,11 @@ import psycopg
 
 from everspark import address
 from everspark.debts import RECENT, Finding, counted
-from infra import standings
+from infra import alert_rows
 from infra.channel_urls import Channels
 from infra.endpoints import why_disabled
+from infra.outbox import TELLABLE
 from infra.settings import Settings
-from worker.telling import TELLABLE
 
 # Its first three tries are over by then: what failed once and was taken after minutes is no news.
 FAILING_IS_TOLD_AFTER = timedelta(hours=1)
@@ -68,7 +68,7 @@ def channels(connection: psycopg.Connection[Any], settings: Settings, now: datet
 
 def alerts(connection: psycopg.Connection[Any]) -> Finding:
     """What the watch has opened and not yet seen to be well for long enough."""
-    found = standings.open_ones(connection)
+    found = alert_rows.open_ones(connection)
     told = "; ".join(each.sentence for each in found)
     remedy = "what each asks for; it resolves by itself once all has been well for a while" if found else ""
     return Finding(name="alerts", ok=not found, detail=told or "none open", remedy=remedy)

@@ -4,32 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
-from everspark.opened import Opened
-from everspark.users import actor
-from infra import audit, inbox
+from everspark.opened import Opened, actor
+from infra import acts, inbox
 from infra.broker import make_broker, make_nudges
 from infra.database import hot
 from infra.inbox import Letter
 
-OPERATOR = "operator"
 
-
-def tell(tools: Opened, type_: str, key: str, data: dict[str, Any]) -> Letter:
+def tell(tools: Opened, type_: str, key: str, said: dict[str, Any], *, act: str | None = None) -> Letter:
     """The letter, kept; a worker that is there hears of it at once."""
-    now, said = tools.clock.now(), msgspec.json.encode(data)
-    letter = Letter(
-        sender=OPERATOR,
-        event_id=f"{type_}:{key}:{now.isoformat()}",
-        type=type_,
-        key=key,
-        occurred_at=now,
-        data=said,
-    )
     with hot(tools.engine) as connection:
-        inbox.accept(connection, [letter], now=now)
-        audit.note(connection, at=now, actor=actor(), act=type_, subject=key, about=msgspec.json.decode(said))
+        letter = acts.tell(connection, key, type_, said, actor=actor(), now=tools.clock.now(), act=act)
     if tools.settings.redis_url:
-        make_nudges(make_broker(tools.settings.redis_url)).mailboxes([inbox.mailbox_of(key)])
+        make_nudges(make_broker(tools.settings.redis_url)).mailboxes([inbox.mailbox_of(letter.key)])
     return letter

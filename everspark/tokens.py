@@ -7,17 +7,14 @@ from typing import Annotated
 import typer
 
 from domain.people import Scope
-from everspark.opened import AsJson, Data, opened
+from everspark.opened import AsJson, Data, actor, opened
 from everspark.outcomes import NOT_FOUND, USAGE, Stop, errors, say
 from everspark.printing import as_json, as_table
-from everspark.users import actor
 from infra import api_tokens
-from infra.api_tokens import ApiToken
-from infra.clock import SystemClock
+from infra.api_tokens import MOST_DAYS, ApiToken
 from infra.database import hot
 from infra.people import PeopleError
 
-MOST_DAYS = 3650
 app = typer.Typer(no_args_is_help=True, help="Tokens of the API: make, list, revoke.")
 
 Name = Annotated[str, typer.Argument(help="What uses it: one works under each name.")]
@@ -32,7 +29,7 @@ def make(name: Name, scope: Scopes, days: Days = None, data: Data = None, json: 
     Example: everspark token make crm --scope read --scope act --days 90
     """
     with opened(data, may_make=True) as tools, _explained(), hot(tools.engine) as connection:
-        now = SystemClock().now()
+        now = tools.clock.now()
         secret = api_tokens.make(connection, name=name, scopes=set(scope), days=days, actor=actor(), now=now)
     if json:
         as_json({"name": name, "scopes": sorted(map(str, set(scope))), "days": days, "token": secret})
@@ -67,7 +64,7 @@ def revoke(name: Name, data: Data = None, json: AsJson = False) -> None:
         found = [each for each in api_tokens.listed(connection) if each.name == name and each.revoked_at is None]
         if not found:
             raise Stop(f"There is no token called {name} to revoke: see `everspark token list`.", NOT_FOUND)
-        api_tokens.revoke(connection, found[0].id, actor=actor(), now=SystemClock().now())
+        api_tokens.revoke(connection, found[0].id, actor=actor(), now=tools.clock.now())
     if json:
         as_json({"name": name, "revoked": True})
     else:

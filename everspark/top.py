@@ -17,12 +17,11 @@ from everspark.opened import AsJson, Data, Opened, opened
 from everspark.outcomes import first_line
 from everspark.printing import as_json
 from everspark.top_picture import Frame
-from infra.chosen import policy_of
-from infra.clock import RunningClock
 from infra.database import OUTAGES, hot
+from infra.reports import today
 from infra.reports.pulse import pulse
 from infra.reports.summaries import Money
-from infra.reports.today import Row, channels_of, today
+from infra.reports.today import Row
 
 
 def top(once: Once = False, seconds: Seconds = 2.0, data: Data = None, json: AsJson = False) -> None:
@@ -59,21 +58,10 @@ def _drawn(tools: Opened) -> RenderableType:
 
 def read(tools: Opened) -> Frame:
     """Everything as it stands now."""
-    settings, now = tools.settings, tools.clock.now()
-    page = today(
-        tools.engine,
-        policy=policy_of(settings),
-        channels=channels_of(settings.creator_channel_url.get_secret_value()),
-        sweep_seconds=settings.sweep_seconds * _speed(tools),
-        now=now,
-    )
+    now = tools.clock.now()
+    page = today.read(tools.engine, tools.settings, now=now)
     with hot(tools.engine) as connection:
         return Frame(page=page, pulse=pulse(connection, now=now))
-
-
-def _speed(tools: Opened) -> float:
-    """A demo sweeps by the machine's time, and writes down its own."""
-    return tools.clock.speed if isinstance(tools.clock, RunningClock) else 1.0
 
 
 def plain_frame(frame: Frame) -> dict[str, Any]:

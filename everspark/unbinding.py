@@ -9,15 +9,11 @@ from everspark.authorizations import unknown
 from everspark.opened import AsJson, Data, opened
 from everspark.outcomes import NOT_FOUND, WRONG, Stop, say
 from everspark.printing import as_json
-from everspark.users import actor
-from infra import audit, inbox
-from infra.broker import make_broker, make_nudges
+from everspark.telling import tell
 from infra.database import hot
-from infra.inbox import Letter
 from infra.reports.standing import tidy
 from worker.beside import may_be_unbound
 
-OPERATOR = "operator"
 NOT_UNBINDABLE = (
     "only a post whose authorization by a code has ended (expired, revoked) can be unbound; nothing was done."
 )
@@ -34,25 +30,13 @@ def unbind(
     """
     key = tidy(authorization)
     with opened(data) as tools:
-        now = tools.clock.now()
-        letter = Letter(
-            sender=OPERATOR,
-            event_id=f"unbind:{key}:{now.isoformat()}",
-            type="unbind.requested",
-            key=key,
-            occurred_at=now,
-            data=b"{}",
-        )
         with hot(tools.engine) as connection:
             known = infra.authorizations.load(connection, [key]).get(key)
             if known is None:
                 raise Stop(unknown(connection, key), NOT_FOUND)
-            if not may_be_unbound(known):
-                raise Stop(f"{key} is {known.state}: {NOT_UNBINDABLE}", WRONG)
-            inbox.accept(connection, [letter], now=now)
-            audit.note(connection, at=now, actor=actor(), act="act.unbind", subject=key)
-        if tools.settings.redis_url:
-            make_nudges(make_broker(tools.settings.redis_url)).mailboxes([inbox.mailbox_of(key)])
+        if not may_be_unbound(known):
+            raise Stop(f"{key} is {known.state}: {NOT_UNBINDABLE}", WRONG)
+        letter = tell(tools, "unbind.requested", key, {}, act="act.unbind")
     if json:
         as_json({"key": key, "event_id": letter.event_id})
     else:

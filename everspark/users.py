@@ -1,8 +1,8 @@
 """`everspark user`: who may sign in to the pages. A link is shown once, when it is made."""
 
-import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +12,7 @@ import typer
 
 from domain.people import Role
 from everspark import address
-from everspark.opened import AsJson, Data, opened
+from everspark.opened import AsJson, Data, actor, opened
 from everspark.outcomes import NOT_FOUND, USAGE, WRONG, Stop, say
 from everspark.printing import as_facts, as_json, as_table
 from infra import invitations, people
@@ -39,6 +39,7 @@ def invite(
     Example: everspark user invite ada@example.com --role admin
     """
     with opened(data, may_make=True) as tools, _explained(), hot(tools.engine) as connection:
+        # The machine's: by it people sign in, also to a demo, where a day takes seconds.
         now = SystemClock().now()
         secret = invitations.make(connection, role=role, email=email, actor=actor(), now=now)
         there = people.by_email(connection, email)
@@ -77,8 +78,8 @@ def role(
 
     Example: everspark user role ada@example.com operator
     """
-    with _found(data, email) as (connection, person):
-        people.change_role(connection, user_id=person.id, role=new, actor=actor(), now=SystemClock().now())
+    with _found(data, email) as (connection, person, now):
+        people.change_role(connection, user_id=person.id, role=new, actor=actor(), now=now)
     _tell({"email": person.email, "role": str(new)}, f"{person.email} is {new}.", json=json)
 
 
@@ -88,8 +89,8 @@ def disable(email: Email, data: Data = None, json: AsJson = False) -> None:
 
     Example: everspark user disable ada@example.com
     """
-    with _found(data, email) as (connection, person):
-        people.disable(connection, user_id=person.id, actor=actor(), now=SystemClock().now())
+    with _found(data, email) as (connection, person, now):
+        people.disable(connection, user_id=person.id, actor=actor(), now=now)
     _tell({"email": person.email, "disabled": True}, f"{person.email} is disabled.", json=json)
 
 
@@ -99,17 +100,9 @@ def enable(email: Email, data: Data = None, json: AsJson = False) -> None:
 
     Example: everspark user enable ada@example.com
     """
-    with _found(data, email) as (connection, person):
-        people.enable(connection, user_id=person.id, actor=actor(), now=SystemClock().now())
+    with _found(data, email) as (connection, person, now):
+        people.enable(connection, user_id=person.id, actor=actor(), now=now)
     _tell({"email": person.email, "disabled": False}, f"{person.email} may sign in again.", json=json)
-
-
-def actor() -> str:
-    """What the audit log calls whoever runs a command here."""
-    try:
-        return f"cli:{getpass.getuser()}"
-    except (KeyError, OSError):
-        return "cli:unknown"
 
 
 def tell_how_to_come_in(settings: Settings, url: str, *, is_terminal: bool) -> None:
@@ -145,12 +138,13 @@ def _row(person: Person) -> dict[str, object]:
 
 
 @contextmanager
-def _found(data: Path | None, email: str) -> Iterator[tuple[psycopg.Connection, Person]]:
+def _found(data: Path | None, email: str) -> Iterator[tuple[psycopg.Connection, Person, datetime]]:
+    """Whom a command is about, and when it is."""
     with opened(data) as tools, _explained(WRONG), hot(tools.engine) as connection:
         person = people.by_email(connection, email)
         if person is None:
             raise Stop(f"There is nobody with the address {email}: see `everspark user list`.", NOT_FOUND)
-        yield connection, person
+        yield connection, person, tools.clock.now()
 
 
 @contextmanager

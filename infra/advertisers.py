@@ -11,10 +11,13 @@ import psycopg
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
+from infra import audit
 from infra.outbox import owed_now
 from infra.vault import Vault
 
 CONTEXT = "token"
+# Between two looks at one advertiser, however often somebody asks.
+APART = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -144,6 +147,22 @@ def look_soon(
     """
     values = {"now": now, "apart": apart, "is_asked": is_asked, "ids": list(advertiser_ids)}
     return connection.execute(SOON, values).rowcount
+
+
+def want_look(
+    connection: psycopg.Connection[Any],
+    advertiser_ids: Sequence[str],
+    *,
+    actor: str,
+    now: datetime,
+    apart: timedelta = APART,
+) -> int:
+    """Somebody asks for a look at these now; how many of them are connected. Nudge `looks` after the commit."""
+    count = look_soon(connection, advertiser_ids, now=now, apart=apart, is_asked=True)
+    if count:
+        subject = advertiser_ids[0] if len(advertiser_ids) == 1 else None
+        audit.note(connection, at=now, actor=actor, act="advertiser.look_wanted", subject=subject)
+    return count
 
 
 # The parts of a trouble, so that what succeeds forgets its own alone.

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from domain import spans
 from domain.alerting import Topic
 from domain.digest import sums
-from domain.escalation import SENTENCES
 from domain.money import Amounts
 from infra.drafts import plain
 from infra.escalated import Item
@@ -96,7 +95,7 @@ def _line(item: Item, now: datetime) -> str:
     when = "ended" if item.period_ends_at <= now else "ends"
     costs = amounts(item.lapse.not_delivered if item.lapse else item.at_risk)
     down = f", down for {spans.told(timedelta(minutes=item.lapse.minutes_down))}" if item.lapse else ""
-    text = f"- {' '.join(parts)}: {SENTENCES[item.cause]}; {when} {item.period_ends_at:%Y-%m-%d %H:%M} UTC{down}"
+    text = f"- {' '.join(parts)}: {item.cause_in_words}; {when} {item.period_ends_at:%Y-%m-%d %H:%M} UTC{down}"
     return f"{text}, {costs}" if costs else text
 
 

@@ -17,7 +17,7 @@ from psycopg.types.json import Jsonb
 
 from domain.alerting import Board, Say, Topic, Word
 from domain.escalation import Step
-from infra import standings
+from infra import alert_rows
 from infra.channel_urls import EVERYBODY
 from infra.endpoints import why_disabled
 
@@ -61,7 +61,7 @@ def boards(connection: psycopg.Connection[Any], owner_of: Callable[[str], str]) 
         _add(found, Thread(owner=owner_of(advertiser_id), topic=Topic.CONNECTIONS), advertiser_id)
     for name, _, _ in connection.execute(STOPPED):
         _add(found, Thread(owner=EVERYBODY, topic=Topic.WEBHOOKS), name)
-    for each in standings.open_ones(connection):
+    for each in alert_rows.open_ones(connection):
         _add(found, Thread(owner=EVERYBODY, topic=Topic.SERVICE), each.name)
     return found
 

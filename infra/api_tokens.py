@@ -17,7 +17,7 @@ from infra.people import PeopleError, kept, new_secret
 PREFIX = "esp_"
 LAST_CHARACTERS = 4
 SEEN_EVERY = timedelta(minutes=1)
-LONGEST_NAME = 60
+LONGEST_NAME, MOST_DAYS = 60, 3_652
 # What a token may do is never more than what the person who made it may.
 NEEDED: dict[Scope, Role] = {
     Scope.READ: Role.VIEWER,
@@ -77,14 +77,15 @@ def make(
     now: datetime,
 ) -> str:
     """The token, shown once. `days` None: until it is revoked. Raises PeopleError."""
-    name = _checked(connection, name, scopes)
+    name = _checked(name, scopes, days)
     secret = PREFIX + new_secret()
     ends = now + timedelta(days=days) if days else None
     chosen = sorted(scopes)
     query = """INSERT INTO api_tokens (name, token, last, scopes, user_id, created_at, expires_at)
-        VALUES (%s, %s, %s, %s, %s, %s, %s)"""
+        VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"""
     last = secret[-LAST_CHARACTERS:]
-    connection.execute(query, [name, kept(secret), last, list(map(str, chosen)), user_id, now, ends])
+    if not connection.execute(query, [name, kept(secret), last, list(map(str, chosen)), user_id, now, ends]).rowcount:
+        raise PeopleError(f"There is a token called {name} that works: revoke it, or choose another name.")
     about = {"scopes": list(map(str, chosen)), "days": days}
     audit.note(connection, at=now, actor=actor, act="token.made", subject=name, about=about)
     return secret
@@ -129,12 +130,12 @@ def _within_role(token: ApiToken) -> ApiToken:
     return replace(token, scopes=frozenset(each for each in token.scopes if role is None or role.may(NEEDED[each])))
 
 
-def _checked(connection: psycopg.Connection[Any], name: str, scopes: Collection[Scope]) -> str:
+def _checked(name: str, scopes: Collection[Scope], days: int | None) -> str:
     name = " ".join(name.split())
     if not name or len(name) > LONGEST_NAME:
         raise PeopleError(f"Give the token a name of 1 to {LONGEST_NAME} characters: what uses it, for example.")
     if not scopes:
         raise PeopleError("Choose what the token may do: at least one of read, act, import, admin.")
-    if connection.execute("SELECT FROM api_tokens WHERE name = %s AND revoked_at IS NULL", [name]).rowcount:
-        raise PeopleError(f"There is a token called {name} that works: revoke it, or choose another name.")
+    if days is not None and not 1 <= days <= MOST_DAYS:
+        raise PeopleError(f"A token works for 1 to {MOST_DAYS:,} days, or until it is revoked.")
     return name

@@ -48,6 +48,7 @@ class Stage(StrEnum):
 
 
 OPEN = f"status IN ({quoted(each for each in Progress if each.is_open)})"
+STOPPED = f"status IN ({quoted(each for each in Progress if not each.is_open)})"
 
 
 class BulkRow(SQLModel, table=True):
@@ -98,7 +99,7 @@ class BulkMarkRow(SQLModel, table=True):
 
 
 class ImportRow(SQLModel, table=True):
-    """A sheet of existing codes: `lines` rows, the last on line `last_line`; `place` is how far the present stage has come.
+    """A sheet of existing codes: `lines` rows; `place` is the line up to which the present stage has come.
 
     `is_dry_run`: it waits for a person between the stages. `ignored` are the columns that mean nothing here. Once it
     `is_forgotten` nothing of it is applied any more, and its codes are taken away, up to `place`; from `emptied_at` on only
@@ -122,7 +123,6 @@ class ImportRow(SQLModel, table=True):
     is_forgotten: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=false()))
     ignored: list[str] = Field(default_factory=list, sa_column=Column(JSONB, nullable=False, server_default="[]"))
     lines: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default="0"))
-    last_line: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default="0"))
     place: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default="0"))
     good: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default="0"))
     bad: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default="0"))

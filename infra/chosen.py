@@ -9,6 +9,7 @@ from domain.eligibility import PostPolicy
 from domain.hours import Hours
 from domain.patience import Manners
 from domain.renewal import Policy
+from infra.channel_urls import BadChannel, Channels
 from infra.settings import Settings
 
 
@@ -39,3 +40,13 @@ def manners_of(settings: Settings) -> Manners:
         weekly_cap=settings.weekly_cap,
         emergency_cap=settings.emergency_cap,
     )
+
+
+def creator_channels_of(settings: Settings) -> Channels:
+    """How creators are reached beside mail. A setting that names no channel stops the worker, which says so; what only reads
+    goes on without.
+    """
+    try:
+        return Channels.parse(creator_url=settings.creator_channel_url.get_secret_value())
+    except BadChannel:
+        return Channels()

@@ -1,39 +1,15 @@
-"""What operators say of a creator, as a letter to the inbox with a line in the audit log: the worker alone applies it."""
+"""Links to a creator's page as operators make them and take them back, each with a line in the audit log."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-import msgspec
 import psycopg
 
-from infra import audit, inbox, links
+from infra import audit, links
 from infra.contract import key_of_creator
-from infra.inbox import Letter
 from infra.vault import Vault
-
-SENDER = "operator"
-
-
-def tell(
-    connection: psycopg.Connection[Any], handle: str, type_: str, said: Mapping[str, Any], *, actor: str, now: datetime
-) -> int:
-    """Keeps the word; the mailbox to nudge after the commit. `type_`: `creator.snoozed` and its like."""
-    key = key_of_creator(handle)
-    letter = Letter(
-        sender=SENDER,
-        event_id=f"{type_}:{key}:{now.isoformat()}",
-        type=type_,
-        key=key,
-        occurred_at=now,
-        data=msgspec.json.encode(said),
-    )
-    inbox.accept(connection, [letter], now=now)
-    about = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in said.items()}
-    audit.note(connection, at=now, actor=actor, act=type_, subject=key, about=about)
-    return inbox.mailbox_of(key)
 
 
 def make_link(

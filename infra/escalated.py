@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 
 from domain.authorization import Authorization, State
-from domain.escalation import HARD, Case, Cause, Step, cause_of, down_since, is_over
+from domain.escalation import HARD, SENTENCES, Case, Cause, Step, cause_of, down_since, is_over
 from domain.money import Amounts, money_at_risk, spend_a_day
 from domain.outcome import Lapse, Period, lapse_of, wanted_of
 from domain.posts import AdDay
@@ -28,6 +28,7 @@ class Item:
     """One open escalation. `at_risk` is what is not delivered if nobody renews; `lapse` what was not delivered by now."""
 
     id: int
+    authorization_id: int
     key: str
     step: Step
     cause: Cause
@@ -43,6 +44,10 @@ class Item:
     @property
     def advertiser_id(self) -> str:
         return self.key.partition("/")[0]
+
+    @property
+    def cause_in_words(self) -> str:
+        return SENTENCES[self.cause]
 
     @property
     def may_extend(self) -> bool:
@@ -91,6 +96,7 @@ def item_of(each: Open, loaded: Loaded, days: Sequence[AdDay], *, now: datetime,
     authorization, contact = loaded.case.authorization, loaded.contact
     return Item(
         id=each.id,
+        authorization_id=each.authorization_id,
         key=each.key,
         step=Step(each.step),
         cause=cause_of(loaded.case, now),

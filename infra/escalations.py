@@ -160,6 +160,7 @@ class Open:
     """An escalation that waits for somebody."""
 
     id: int
+    authorization_id: int
     key: str
     step: str
     period_ends_at: datetime
@@ -193,7 +194,7 @@ def open_steps(
 
 
 PAGE_OF_OPEN = """
-SELECT e.id, a.key, e.step, e.period_ends_at, e.opened_at
+SELECT e.id, a.id AS authorization_id, a.key, e.step, e.period_ends_at, e.opened_at
 FROM escalations e JOIN authorizations a ON a.id = e.authorization_id
 WHERE e.resolved_at IS NULL AND e.id > %(after)s AND (%(ids)s::int8[] IS NULL OR e.id = ANY(%(ids)s))
 ORDER BY e.id LIMIT %(page)s

@@ -86,6 +86,11 @@ def mailbox_of(key: str) -> int:
     return hashlib.blake2b(key.encode(), digest_size=1).digest()[0] % MAILBOXES
 
 
+def mailboxes_of(letters: Iterable[Letter]) -> frozenset[int]:
+    """Whom to nudge of them."""
+    return frozenset(mailbox_of(letter.key) for letter in letters)
+
+
 ACCEPT = """
 WITH letters AS (
     SELECT * FROM ROWS FROM (json_to_recordset(%s) AS (
@@ -127,8 +132,10 @@ async def accept_async(
     return receipts(letters, await cursor.fetchall())
 
 
-def traced(letters: Sequence[Letter]) -> list[Letter]:
-    """The letters within the trace of the surrounding span."""
+def traced(letters: Sequence[Letter]) -> Sequence[Letter]:
+    """The letters within the trace of the surrounding span; unchanged while tracing is off."""
+    if not tracing.is_on():
+        return letters
     traceparent = tracing.traceparent()
     return [replace(each, traceparent=traceparent) for each in letters]
 

@@ -48,6 +48,16 @@ class Sweep:
     found: int | None
     error: str | None
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether it crashed."""
+        return self.error is not None and self.ended_at is None
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether it came to its end, and found what must not be."""
+        return self.error is not None and self.ended_at is not None
+
 
 def slot_of(now: datetime, interval: timedelta) -> datetime:
     """The instant floored to the interval, counted from 1970: the same on every machine."""

@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from domain.authorization import State
 from domain.escalation import Step
 from domain.watching import Kind
+from infra.alert_rows import IS_OPEN
 from infra.clock import Clock
 from infra.ledger import JOBS
 from infra.tables import Handling, Payment, quoted
@@ -252,10 +253,7 @@ GAUGES: tuple[tuple[str, str, str | None, str, tuple[str, ...]], ...] = (
         "everspark_alerts_open",
         "Alerts about the service that are open.",
         "kind",
-        (
-            "SELECT split_part(name, ':', 1) AS kind, count(*) FROM alerts"
-            " WHERE opened_at IS NOT NULL AND resolved_at IS NULL GROUP BY kind"
-        ),
+        f"SELECT split_part(name, ':', 1) AS kind, count(*) FROM alerts WHERE {IS_OPEN} GROUP BY kind",
         tuple(Kind),
     ),
     (

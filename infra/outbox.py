@@ -19,6 +19,9 @@ from sqlalchemy.pool import PoolProxiedConnection
 ASK_MAIL, ACCESS_MAIL, LINK_MAIL = "ask.mail", "access.mail", "link.mail"
 # Messages to people, paid by worker/pay.py.
 PAYABLE = (ASK_MAIL, ACCESS_MAIL, LINK_MAIL)
+ASK_CHANNEL, ALERT = "ask.channel", "alert"
+# Texts by other channels, sent by worker/telling.py.
+TELLABLE = (ASK_CHANNEL, ALERT)
 CODE_CHECK, ACCOUNT_ACCESS = "code.check", "account.access"
 OWN_CONFIRM, POST_UNBIND = "own.confirm", "post.unbind"
 LOOK_ONE = "look.one"

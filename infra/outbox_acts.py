@@ -13,9 +13,8 @@ import psycopg
 from psycopg.rows import dict_row
 
 from infra import audit
-from infra.outbox import ASK_MAIL, EFFECTS, LINK_MAIL, PAYABLE
+from infra.outbox import ASK_CHANNEL, ASK_MAIL, EFFECTS, LINK_MAIL, PAYABLE
 
-ASK_CHANNEL = "ask.channel"
 # A link to give access by is forgotten as soon as its message is settled: that message cannot be written again. Alerts are
 # said again by themselves, and endpoints have a replay of their own.
 SENDABLE = (ASK_MAIL, LINK_MAIL, ASK_CHANNEL)

@@ -30,7 +30,7 @@ class Change(Protocol):
 
 
 class PeopleError(Exception):
-    """Something that cannot be done with people; the sentence names the remedy."""
+    """Something that cannot be done with people or tokens; the sentence names the remedy."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,7 +6,7 @@ No secret is kept: passwords as argon2 hashes; sessions, invitations and tokens 
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, UniqueConstraint
+from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.types import Text
 from sqlmodel import Field, SQLModel
@@ -68,6 +68,7 @@ class ApiTokenRow(SQLModel, table=True):
     """A program's way in: what it may do (`scopes`) and its last characters, never the token."""
 
     __tablename__: ClassVar[Any] = "api_tokens"
+    __table_args__ = (Index("api_tokens_name", "name", unique=True, postgresql_where=text("revoked_at IS NULL")),)
 
     id: int | None = Field(default=None, sa_column=serial(Integer))
     name: str = Field(sa_column=words(required=True))
@@ -95,7 +96,7 @@ class SavedViewRow(SQLModel, table=True):
 
 
 class AuditRow(SQLModel, table=True):
-    """Every human act: who (`actor`: `user:ada@example.com`, `token:crm-import`, `cli:ada`), what, on what, how it ended."""
+    """Every human act: who (`actor`: `user:ada@example.com`, `token:crm-import`, `cli:ada`), what and on what."""
 
     __tablename__: ClassVar[Any] = "audit"
     __table_args__ = (Index("audit_of", "subject", "id"), Index("audit_by", "actor", "id"))

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import Engine, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col, select
 
 from infra.database import transaction
@@ -26,6 +27,10 @@ SHORTEST_KEY, LONGEST_KEY = 16, 128
 
 class ProducerError(Exception):
     """A registration that cannot be made as asked; the sentence names the remedy, never a secret."""
+
+
+class UnknownProducerError(ProducerError):
+    """There is none of this name."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,11 +56,10 @@ def add(
     _check_name(name)
     if scheme not in set(Scheme):
         raise ProducerError(f"The scheme {scheme!r} is not known: use one of {', '.join(Scheme)}.")
-    if session.exec(select(Producer).where(col(Producer.name) == name)).first():
-        raise ProducerError(f"There is already a producer {name}: rotate its secret, or choose another name.")
     plain = _checked_secret(scheme, secret)
-    session.add(Producer(name=name, scheme=scheme, secret=_sealed(vault, name, plain), created_at=now))
-    session.flush()
+    new = insert(Producer).values(name=name, scheme=scheme, secret=_sealed(vault, name, plain), created_at=now)
+    if session.scalar(new.on_conflict_do_nothing().returning(col(Producer.id))) is None:
+        raise ProducerError(f"There is already a producer {name}: rotate its secret, or choose another name.")
     return plain
 
 
@@ -63,11 +67,19 @@ def listed(session: Session) -> list[Producer]:
     return list(session.exec(select(Producer).order_by(col(Producer.name))).all())
 
 
+def need(session: Session, name: str) -> Producer:
+    """The producer of this name. Raises UnknownProducerError."""
+    producer = session.exec(select(Producer).where(col(Producer.name) == name)).first()
+    if producer is None:
+        raise UnknownProducerError(f"There is no producer {name}: see `everspark producer list`.")
+    return producer
+
+
 def rotate(
     session: Session, vault: Vault, *, name: str, overlap: timedelta, secret: str | None = None, now: datetime
 ) -> str:
     """A new secret; the one before stays valid for `overlap` more."""
-    producer = _found(session, name)
+    producer = need(session, name)
     plain = _checked_secret(producer.scheme, secret)
     producer.previous_secret, producer.previous_valid_until = producer.secret, now + overlap
     producer.secret = _sealed(vault, name, plain)
@@ -78,7 +90,7 @@ def rotate(
 
 def disable(session: Session, *, name: str, now: datetime) -> None:
     """Refuses the producer's deliveries from now on; its events stay."""
-    producer = _found(session, name)
+    producer = need(session, name)
     producer.disabled_at = producer.disabled_at or now
     session.add(producer)
     session.flush()
@@ -86,7 +98,7 @@ def disable(session: Session, *, name: str, now: datetime) -> None:
 
 def enable(session: Session, *, name: str) -> None:
     """Takes its deliveries again, by the secrets that it had."""
-    producer = _found(session, name)
+    producer = need(session, name)
     producer.disabled_at = None
     session.add(producer)
     session.flush()
@@ -147,13 +159,6 @@ def known(producer: Producer, vault: Vault) -> Known:
 
 def _key(scheme: str, secret: str) -> bytes:
     return key_of_standard(secret) if scheme == "standard" else secret.encode()
-
-
-def _found(session: Session, name: str) -> Producer:
-    producer = session.exec(select(Producer).where(col(Producer.name) == name)).first()
-    if producer is None:
-        raise ProducerError(f"There is no producer {name}: see `everspark producer list`.")
-    return producer
 
 
 def _check_name(name: str) -> None:

@@ -355,6 +355,11 @@ class Settings(BaseSettings):
         return self.public_url != f"http://{self.host}:{self.port}"
 
     @property
+    def is_https(self) -> bool:
+        """Whether people open it by https."""
+        return self.public_url.startswith("https://")
+
+    @property
     def is_embedded(self) -> bool:
         """Whether the program runs its own PostgreSQL."""
         return not self.database_url

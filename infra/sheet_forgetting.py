@@ -7,6 +7,8 @@ from typing import Any
 
 import psycopg
 
+from infra.bulk_tables import STOPPED
+
 # A transaction with so many takes tens of milliseconds.
 CODES_AT_ONCE = 1_000
 FULL = "is_forgotten AND emptied_at IS NULL"
@@ -20,9 +22,9 @@ def forget(connection: psycopg.Connection[Any], number: int, *, now: datetime) -
 
 def forget_old(connection: psycopg.Connection[Any], *, before: datetime, now: datetime) -> int:
     """Ends the sheets from before an instant that nobody applied, or that stopped by the way; returns how many."""
-    query = """
+    query = f"""
     UPDATE imports SET status = 'done', ended_at = coalesce(ended_at, %s), claimed_until = NULL, is_forgotten = true, place = 0
-    WHERE emptied_at IS NULL AND NOT is_forgotten AND created_at < %s AND status IN ('done', 'paused', 'failed')
+    WHERE emptied_at IS NULL AND NOT is_forgotten AND created_at < %s AND {STOPPED}
     """
     return connection.execute(query, [now, before]).rowcount
 

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import codecs
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 from domain.sheets import LONGEST_ROW, SheetError
 
-MOST_BYTES = 100_000_000
+MOST_BYTES, PIECE = 100_000_000, 65_536
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # How .xlsx and .ods begin, which are ZIP archives, and .xls.
 WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 
 
+def pieces(read: Callable[[int], bytes]) -> Iterator[bytes]:
+    """What there is to read, until its end."""
+    return iter(partial(read, PIECE), b"")
+
+
 def lines_of(chunks: Iterable[bytes]) -> Iterator[str]:
     """The lines, without their ends; what is no UTF-8 becomes U+FFFD. Raises SheetError where it is too much, or no text."""
     decoder: io.IncrementalNewlineDecoder | None = None
-    rest, size = "", 0
+    rest, size, line = "", 0, 1
     for chunk in chunks:
         size += len(chunk)
         if size > MOST_BYTES:
@@ -25,8 +31,9 @@ def lines_of(chunks: Iterable[bytes]) -> Iterator[str]:
         decoder = decoder or _decoder(chunk)
         *whole, rest = (rest + decoder.decode(chunk)).split("\n")
         yield from whole
+        line += len(whole)
         if len(rest) > LONGEST_ROW:
-            raise SheetError(f"A line is longer than {LONGEST_ROW:,} characters. Is it a sheet, saved as CSV?")
+            raise SheetError(f"Line {line} is longer than {LONGEST_ROW:,} characters. Is it a sheet, saved as CSV?")
     yield rest + (decoder.decode(b"", final=True) if decoder else "")
 
 

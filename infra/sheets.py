@@ -35,7 +35,7 @@ encode = msgspec.json.Encoder().encode
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sheet:
-    """One import as it stands. `place` and `last_line` are lines of the sheet; the other numbers count rows."""
+    """One import as it stands. `place` is a line of the sheet; the other numbers count rows."""
 
     id: int
     name: str
@@ -46,7 +46,6 @@ class Sheet:
     is_forgotten: bool
     ignored: list[str]
     lines: int
-    last_line: int
     place: int
     good: int
     bad: int
@@ -123,10 +122,10 @@ def receive(
     )
     values = [_name(name), actor, is_dry_run, Jsonb(list(heading.ignored)), now]
     ((number,),) = connection.execute(query, values).fetchall()
-    count, last_line = _keep(connection, vault, number, rows)
+    count = _keep(connection, vault, number, rows)
     if not count:
         raise SheetError("The sheet has no rows below its first line. Add them, then send it again.")
-    connection.execute("UPDATE imports SET lines = %s, last_line = %s WHERE id = %s", [count, last_line, number])
+    connection.execute("UPDATE imports SET lines = %s WHERE id = %s", [count, number])
     about = {"name": _name(name), "rows": count, "dry_run": is_dry_run}
     audit.note(connection, at=now, actor=actor, act="import.uploaded", subject=f"import/{number}", about=about)
     return int(number)
@@ -167,18 +166,18 @@ def _name(text: str) -> str:
 
 def _keep(
     connection: psycopg.Connection[Any], vault: Vault, number: int, rows: Iterator[tuple[int, dict[Column, str]]]
-) -> tuple[int, int]:
-    """How many rows there were, and on which line the last one is."""
-    count = last_line = 0
+) -> int:
+    """How many rows there were."""
+    count = 0
     with connection.cursor() as cursor:
         while batch := list(islice(rows, ROWS_AT_ONCE)):
-            count, last_line = count + len(batch), batch[-1][0]
+            count += len(batch)
             if count > MOST_ROWS:
                 raise SheetError(f"The sheet has more than {MOST_ROWS:,} rows. Send it in several parts.")
             with cursor.copy("COPY sheet_rows (import_id, line, sealed) FROM STDIN") as copy:
                 for line, cells in batch:
                     copy.write_row((number, line, vault.seal(encode(cells).decode(), context=CONTEXT)))
-    return count, last_line
+    return count
 
 
 def _why_not(sheet: Sheet) -> str:

@@ -240,7 +240,13 @@ class AuthorizationRow(SQLModel, table=True):
         Index("authorizations_lapse", "next_action_at", "id", postgresql_where=text("next_action = 'lapse'")),
         # What operators filter and sort by.
         Index("authorizations_state", "state", "id"),
-        Index("authorizations_at_risk", "at_risk", "id", postgresql_where=text(AT_RISK)),
+        Index(
+            "authorizations_at_risk",
+            "at_risk",
+            "id",
+            postgresql_where=text(AT_RISK),
+            postgresql_include=["state", "expires_at"],
+        ),
         # Hardly any have these: whoever asks for money at risk among them would walk the index above to its end.
         Index(
             "authorizations_at_risk_oddly",

@@ -53,7 +53,7 @@ class MemoryWakeKeys:
 
 
 class RedisWakeKeys:
-    """Wake keys shared by all processes: `everspark:wake:<name>`, each for a few seconds."""
+    """Wake keys shared by all processes: `everspark:wake:<name>`, each for half a minute at most."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client

@@ -10,13 +10,11 @@ from typing import Any
 
 import psycopg
 
-from domain.watching import PATIENCE, Kind, Patience, Standing, seen, settled
-from infra import ledger, standings
-from infra.ledger import Sweep
+from domain.watching import DELAYS, Delays, Kind, Watched, seen, settled
+from infra import alert_rows
 from infra.reports import summaries
-from infra.reports.chores import LATE_AFTER_SWEEPS, LATE_AT_LEAST
 from infra.reports.pulse import OLDEST
-from infra.reports.sweeps import is_late, usual
+from infra.reports.sweeps import Beat, beat
 
 Connection = psycopg.Connection[Any]
 
@@ -37,29 +35,21 @@ class Limits:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Beat:
-    """The last run of each job that ever ran, and the usual time between two."""
-
-    last: Mapping[str, Sweep]
-    usual: Mapping[str, timedelta | None]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Changes:
     """What one look opened and resolved."""
 
-    opened: tuple[Standing, ...]
-    resolved: tuple[Standing, ...]
+    opened: tuple[Watched, ...]
+    resolved: tuple[Watched, ...]
 
 
 def look_round(connection: Connection, limits: Limits, *, now: datetime) -> Changes:
     """Notes how everything stands."""
-    beat = Beat(last={sweep.job: sweep for sweep in ledger.last_sweeps(connection)}, usual=usual(connection))
-    patience = PATIENCE | {Kind.VOW: _patience_of_vows(connection, beat)}
-    wrong = dict(_wrong(connection, limits, beat, now))
-    before = seen(standings.unsettled(connection), wrong, now=now)
-    after = [settled(each, patience[each.kind], now=now) for each in before]
-    standings.keep(connection, after)
+    sweeps = beat(connection)
+    delays = DELAYS | {Kind.VOW: _delays_of_vows(connection, sweeps)}
+    wrong = dict(_wrong(connection, limits, sweeps, now))
+    before = seen(alert_rows.unsettled(connection), wrong, now=now)
+    after = [settled(each, delays[each.kind], now=now) for each in before]
+    alert_rows.keep(connection, after)
     changed = [new for old, new in zip(before, after, strict=True) if old != new]
     return Changes(
         opened=tuple(each for each in changed if each.is_open),
@@ -83,17 +73,15 @@ def _vows(connection: Connection) -> Iterator[tuple[str, str]]:
 
 def _sweeps(beat: Beat, now: datetime) -> Iterator[tuple[str, str]]:
     """Where nobody sweeps at all, that is one condition, not one of each job."""
-    newest = max((sweep.started_at for sweep in beat.last.values()), default=None)
-    shortest = min(filter(None, beat.usual.values()), default=timedelta())
-    if newest is None or now - newest > max(LATE_AT_LEAST, LATE_AFTER_SWEEPS * shortest):
-        since = f"has begun since {_told(newest)}" if newest else "has ever begun"
+    if beat.has_stopped(now):
+        since = f"has begun since {_told(beat.newest)}" if beat.newest else "has ever begun"
         yield NOBODY_SWEEPS, f"No sweep {since}, and nothing falls due: see that a scheduler runs"
         return
     for job, sweep in beat.last.items():
-        if sweep.error is not None and sweep.ended_at is None:
-            error = sweep.error.partition("\n")[0][:LONGEST_ERROR]
+        if sweep.has_failed:
+            error = (sweep.error or "").partition("\n")[0][:LONGEST_ERROR]
             yield f"{Kind.SWEEP}:{job}", f"The sweep {job} failed at {_told(sweep.started_at)}: {error}"
-        elif is_late(sweep, beat.usual[job], now):
+        elif beat.is_late(job, now):
             yield f"{Kind.SWEEP}:{job}", f"The sweep {job} has not begun since {_told(sweep.started_at)}"
 
 
@@ -112,12 +100,12 @@ def _money(connection: Connection, limits: Mapping[str, Decimal], now: datetime)
             yield f"{Kind.MONEY}:{money.currency}", amounts
 
 
-def _patience_of_vows(connection: Connection, beat: Beat) -> Patience:
+def _delays_of_vows(connection: Connection, beat: Beat) -> Delays:
     """A row that broke a vow is looked at again when its slice has its turn: until then nobody knows that it is well."""
     row = connection.execute(HIGHEST).fetchone()
     turns = 2 + (row[0] if row else 0) // VOWS_SLICE
-    interval, patience = beat.usual.get("vows") or timedelta(), PATIENCE[Kind.VOW]
-    return replace(patience, resolves_after=max(patience.resolves_after, turns * interval))
+    interval, delays = beat.usual.get("vows") or timedelta(), DELAYS[Kind.VOW]
+    return replace(delays, resolves_after=max(delays.resolves_after, turns * interval))
 
 
 def _told(at: datetime) -> str:

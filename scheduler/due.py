@@ -124,7 +124,7 @@ def announce(turn: Turn, what: Announcement) -> int:
             if what is REMIND and due:
                 letters += coming_letters(connection, due, turn)
             receipts = inbox.accept(connection, letters, now=turn.now)
-        turn.nudges.mailboxes({inbox.mailbox_of(letter.key) for letter in letters})
+        turn.nudges.mailboxes(inbox.mailboxes_of(letters))
         found += sum(receipt.is_new for receipt in receipts)
         if len(due) < BATCH or turn.is_stopping():
             return found

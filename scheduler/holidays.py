@@ -71,7 +71,7 @@ def announce_before_holidays(turn: Turn) -> int:
             rows = leaving_rows(connection, now=turn.now, beyond=beyond)
             letters = letters_of(connection, [row for row in rows if row.is_asked_now(turn.now)], turn)
             receipts = inbox.accept(connection, letters, now=turn.now) if letters else []
-        turn.nudges.mailboxes({inbox.mailbox_of(letter.key) for letter in letters})
+        turn.nudges.mailboxes(inbox.mailboxes_of(letters))
         found += sum(receipt.is_new for receipt in receipts)
         if len(rows) < BATCH or turn.is_stopping():
             return found

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from infra import links, sheet_forgetting
 from infra.api_answers import KEPT_FOR as ANSWERS_ARE_KEPT
+from infra.bulk_tables import STOPPED
 from infra.deliveries import KEPT_FOR as DELIVERIES_ARE_KEPT
 from scheduler.leadership import Turn, as_leader
 
@@ -52,7 +53,6 @@ gone AS (DELETE FROM sweeps USING page WHERE sweeps.id = page.id RETURNING sweep
 SELECT 0, count(*), (SELECT count(*) FROM gone) FROM page
 """
 # How authorizations stood before an act that ended, or stands still, since long ago: by then nobody takes it back.
-STOPPED = "status IN ('done', 'paused', 'failed')"
 MARKS = f"""
 WITH page AS (
     SELECT bulk_id, authorization_id FROM bulks JOIN bulk_marks ON bulk_id = bulks.id

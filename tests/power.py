@@ -21,7 +21,7 @@ from sqlalchemy import Engine, event
 from infra.broker import MAILBOXES_QUEUE, OUTBOX_QUEUE, Nudges
 from infra.clock import HandClock
 from infra.database import hot, make_engine
-from infra.inbox import Letter, accept, mailbox_of
+from infra.inbox import Letter, accept, mailboxes_of
 from infra.mail import Mailer, Outcome, Sent
 from infra.posting import Courier
 from infra.settings import Settings
@@ -193,7 +193,7 @@ class Machine:
         """A delivery, as the ingress takes it: stored, committed, nudged; then the workers run."""
         with hot(self._engine) as connection:
             accept(connection, letters, now=self._clock.now())
-        self._nudges.mailboxes({mailbox_of(letter.key) for letter in letters})
+        self._nudges.mailboxes(mailboxes_of(letters))
         self._queue.work()
 
     def sweeps(self, *jobs: str) -> None:

@@ -12,7 +12,7 @@ from domain.people import Role, Scope
 from infra import api_tokens, bulks, inbox, people, producer_acts, sheets
 from infra.chosen import policy_of
 from infra.clock import HandClock
-from infra.database import hot
+from infra.database import hot, transaction
 from infra.inbox import MAILBOXES, RETRY_AFTER
 from infra.reports.concerned import Chosen
 from infra.settings import load
@@ -88,10 +88,11 @@ def acts(engine: Engine, clock: HandClock) -> None:
 def keeps_house(engine: Engine, clock: HandClock, vault: Vault) -> None:
     """What climbed to a person, who may come in, what may send, and which tokens work."""
     now = clock.now()
-    producer_acts.register(engine, vault, name="tiktok", scheme="path", actor=ADMIN, now=now)
-    producer_acts.register(engine, vault, name="spreadsheet", scheme="standard", actor=ADMIN, now=now)
-    producer_acts.disable(engine, name="spreadsheet", actor=ADMIN, now=now)
-    producer_acts.rotate(engine, vault, name="crm", overlap=timedelta(days=1), actor=ADMIN, now=now)
+    with transaction(engine) as session:
+        producer_acts.register(session, vault, name="tiktok", scheme="path", actor=ADMIN, now=now)
+        producer_acts.register(session, vault, name="spreadsheet", scheme="standard", actor=ADMIN, now=now)
+        producer_acts.disable(session, name="spreadsheet", actor=ADMIN, now=now)
+        producer_acts.rotate(session, vault, name="crm", overlap=timedelta(days=1), actor=ADMIN, now=now)
     admin = person(engine, clock, Role.ADMIN)
     person(engine, clock, Role.VIEWER, email="grace.hopper@the-long-name-of-a-house.example.com")
     left = person(engine, clock, Role.OPERATOR, email="lin@example.com")

@@ -215,7 +215,7 @@ class Flusher:
     def _tell(self, letters: list[Letter]) -> None:
         """Nudges, also for what was known before: a crash between commit and nudge must not strand an event."""
         mailboxes, senders = self._told
-        mailboxes.update(inbox.mailbox_of(letter.key) for letter in letters)
+        mailboxes.update(inbox.mailboxes_of(letters))
         senders.update(letter.sender for letter in letters)
         if self._telling is None or self._telling.done():
             self._telling = asyncio.create_task(self._tell_all(), name="teller")

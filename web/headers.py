@@ -28,13 +28,17 @@ ONLY_HTTPS = {"strict-transport-security": "max-age=31536000"}
 STATIC = "/static/"
 
 
+def security(*, is_https: bool) -> dict[str, str]:
+    """Of every answer that a browser shows."""
+    return SECURITY | (ONLY_HTTPS if is_https else {})
+
+
 class SecurityHeaders:
     """Adds them around an ASGI application."""
 
     def __init__(self, app: Any, *, is_https: bool) -> None:
         self._app = app
-        chosen = SECURITY | (ONLY_HTTPS if is_https else {})
-        self._headers = [(name.encode(), value.encode()) for name, value in chosen.items()]
+        self._headers = [(name.encode(), value.encode()) for name, value in security(is_https=is_https).items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -115,10 +115,8 @@ class Ingress:
         body = envelopes.unpacked(packed, headers, limit=limit)
         kept = kept_headers(headers, token=token)
         letters, status = self._letters(producer, body, kind, headers, kept, now)
-        if tracing.is_on():
-            letters = inbox.traced(letters)
         with tracing.child("commit", {"producer": producer.name, "events": len(letters)}):
-            receipts = await self._flusher.post(letters)
+            receipts = await self._flusher.post(inbox.traced(letters))
         self._tally.count(producer.name, ACCEPTED)
         return status, problems.JSON_HEADERS, problems.accepted(receipts, is_batch=envelopes.is_batch(kind))
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from hmac import compare_digest
+from pathlib import Path
 
 import structlog
 from sqlalchemy import Engine
@@ -20,11 +21,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from infra import deliveries, logs, memory, schemas, signals, tracing
+from infra import logs, memory, schemas, signals, tracing
 from infra.broker import make_broker, make_nudges, redis_client
 from infra.clock import Clock, SystemClock
-from infra.database import OUTAGES, hot, make_engine
-from infra.deliveries import Counted, Tally
+from infra.database import make_engine
+from infra.deliveries import Tally
 from infra.incoming import Reader
 from infra.metrics import Metrics
 from infra.passwords import Passwords
@@ -35,21 +36,23 @@ from infra.vault import Vault, load_key
 from web import openapi
 from web.api.calls import PREFIX as PROGRAMS
 from web.api.site import Api
+from web.counting import Counting
 from web.creator.requests import PREFIX as CREATORS
 from web.creator.site import Site
 from web.flusher import Flusher
 from web.headers import SecurityHeaders
 from web.health import Readiness
 from web.ingress import PREFIX, Ingress
-from web.pages import HERE, Simulation
+from web.problems import Refusal
 from web.reading import Receive, Scope, Send
 from web.room.calls import Nudging
 from web.room.site import Room
 from web.server import Server, ServerError, listen
+from web.simulation import Simulation
 
 log = structlog.get_logger()
 
-REGISTRY_SECONDS, COUNTS_SECONDS = 2.0, 5.0
+REGISTRY_SECONDS = 2.0
 PRODUCER = "producer:"
 
 
@@ -114,7 +117,6 @@ def make_app(
         reader=reader,
         is_simulation=simulation is not None,
     )
-    is_https = settings.public_url.startswith("https://")
     return Application(
         ingress,
         creators,
@@ -123,7 +125,7 @@ def make_app(
         registry,
         counting=Counting(tally, engine, clock),
         hang_up=room.live.hang_up,
-        is_https=is_https,
+        is_https=settings.is_https,
     )
 
 
@@ -175,35 +177,6 @@ class Application:
             await self._counting.write()
 
 
-class Counting:
-    """Writes what the ingress has counted, every few seconds and as the process stops; what is not written yet stays counted."""
-
-    def __init__(self, tally: Tally, engine: Engine, clock: Clock) -> None:
-        self._tally, self._engine, self._clock = tally, engine, clock
-
-    async def keep(self) -> None:
-        while True:
-            await asyncio.sleep(COUNTS_SECONDS)
-            await self.write()
-
-    async def write(self) -> None:
-        if not (taken := self._tally.take()):
-            return
-        try:
-            await asyncio.to_thread(self._add, taken)
-        except OUTAGES as error:
-            self._tally.give_back(taken)
-            log.warning("deliveries_not_counted", error=type(error).__name__)
-        except Exception:
-            # Nothing would be counted until the process is started again.
-            self._tally.give_back(taken)
-            log.exception("deliveries_not_counted")
-
-    def _add(self, taken: Counted) -> None:
-        with hot(self._engine) as connection:
-            deliveries.add(connection, taken, now=self._clock.now())
-
-
 def run(settings: Settings) -> None:
     """The web process in the foreground, until SIGTERM or Ctrl-C; what is in hand is answered first."""
     logs.configure(log_format=settings.log_format, level=settings.log_level)
@@ -247,7 +220,10 @@ def _calm(
 
     async def page(request: Request) -> Response:
         if not _may_measure(settings, request):
-            raise HTTPException(401, "The metrics ask for a token.", {"www-authenticate": "Bearer"})
+            remedy = "Send `Authorization: Bearer` with the value of EVERSPARK_METRICS_TOKEN."
+            refusal = Refusal(401, "not_signed_in", "The metrics ask for a token.", remedy)
+            headers = {"www-authenticate": "Bearer"}
+            return Response(refusal.body(), 401, headers, media_type="application/problem+json")
         body = await run_in_threadpool(metrics.page)
         return Response(body, media_type="text/plain; version=0.0.4; charset=utf-8")
 
@@ -260,7 +236,7 @@ def _calm(
         Route("/schemas/", partial(_json, schemas.index(base))),
         Route("/schemas/{type}.json", schema),
         # Nothing of it is a secret, so its size tells nothing; pages have secrets, and are sent as they are.
-        Mount("/static", GZipMiddleware(StaticFiles(directory=HERE / "static"))),
+        Mount("/static", GZipMiddleware(StaticFiles(directory=Path(__file__).parent / "static"))),
         Mount(PROGRAMS, api.app),
     ]
     app = Starlette(routes=routes, exception_handlers={HTTPException: room.trouble, Exception: room.trouble})

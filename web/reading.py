@@ -1,4 +1,4 @@
-"""Reads a request's body from the wire, and never more of it than allowed."""
+"""Reads what a request carries, and never more of it than allowed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+LONGEST_NUMBER = 18
 
 
 class ClientLeft(Exception):  # noqa: N818  it reads as what it is in `except ClientLeft`
@@ -19,6 +20,11 @@ class ClientLeft(Exception):  # noqa: N818  it reads as what it is in `except Cl
 
 def headers_of(scope: Scope) -> dict[str, str]:
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+
+
+def number_of(text: str) -> int | None:
+    """A number that a row can have; None for anything else."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= LONGEST_NUMBER else None
 
 
 async def body_of(receive: Receive, headers: Mapping[str, str], *, limit: int) -> bytes:

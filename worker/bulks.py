@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -25,7 +24,7 @@ from infra.database import hot
 from infra.inbox import Letter
 from infra.reports import concerned
 from infra.reports.concerned import Row
-from worker.resting import TENDED_FOR, Batch, BatchError, next_batch
+from worker.resting import Batch, BatchError, next_batch
 
 log = structlog.get_logger()
 
@@ -55,7 +54,7 @@ def do_batch(connection: psycopg.Connection[Any], bulk: Bulk, now: datetime, *, 
     left_out = Counter(row.objection for row in rows if row.objection)
     # A batch that is not full is the last one.
     note(connection, bulk, rows, done=len(told), left_out=left_out, is_over=len(rows) < size, now=now)
-    return Batch(mailboxes=frozenset(acts.mailboxes_of(letters)))
+    return Batch(mailboxes=inbox.mailboxes_of(letters))
 
 
 def rows_of(connection: psycopg.Connection[Any], bulk: Bulk, size: int, *, now: datetime) -> list[Row]:
@@ -140,7 +139,7 @@ def mark(connection: psycopg.Connection[Any], bulk: Bulk, told: Sequence[tuple[R
 
 NOTE = """
 UPDATE bulks SET status = %(status)s, place = %(place)s, done = done + %(done)s, skipped = skipped + %(skipped)s,
-    left_out = %(left_out)s, claimed_until = %(claimed_until)s, ended_at = %(ended_at)s WHERE id = %(id)s
+    left_out = %(left_out)s, ended_at = %(ended_at)s WHERE id = %(id)s
 """
 
 
@@ -155,20 +154,19 @@ def note(
     now: datetime,
 ) -> None:
     """How far it has come."""
+    skipped = sum(left_out.values())
     values = {
         "id": bulk.id,
         "status": "done" if is_over else "running",
         "place": rows[-1].id if rows else bulk.place,
         "done": done,
-        "skipped": sum(left_out.values()),
+        "skipped": skipped,
         "left_out": Jsonb(Counter(bulk.left_out) + Counter(left_out)),
-        "claimed_until": now + TENDED_FOR,
         "ended_at": now if is_over else None,
     }
     connection.execute(NOTE, values)
     if is_over:
-        after = replace(bulk, done=bulk.done + done, skipped=bulk.skipped + sum(left_out.values()))
-        log.info("bulk_ended", bulk=bulk.id, act=bulk.act, done=after.done, skipped=after.skipped)
+        log.info("bulk_ended", bulk=bulk.id, act=bulk.act, done=bulk.done + done, skipped=bulk.skipped + skipped)
 
 
 def fail(engine: Engine, number: int, error: Exception) -> None:

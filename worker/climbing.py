@@ -28,7 +28,7 @@ from infra.clock import Clock
 from infra.database import hot
 from infra.escalated import has_channel
 from infra.escalations import Contact, Loaded
-from worker.saying import ALERT, ASK_CHANNEL
+from infra.outbox import ALERT, ASK_CHANNEL
 from worker.telling import Told, tell
 
 CLIMB_LOCK = 7_300_211

@@ -19,7 +19,7 @@ from domain.eligibility import PostPolicy
 from infra import advertisers, inbox, outbox, owed, sightings
 from infra.clock import Clock
 from infra.database import OUTAGES, hot
-from infra.inbox import Letter, mailbox_of
+from infra.inbox import Letter, mailboxes_of
 from infra.outbox import (
     ACCOUNT_ACCESS,
     CODE_CHECK,
@@ -99,7 +99,7 @@ class Sum:
 
     def add(self, word: str, ending: Ending) -> None:
         self.counts[word] += 1
-        self.mailboxes |= {mailbox_of(each.key) for each in letters_of(ending)}
+        self.mailboxes |= mailboxes_of(letters_of(ending))
         self.mailboxes |= ending.mailboxes if isinstance(ending, Done) else frozenset()
         self.owes = self.owes or (isinstance(ending, PutOff) and ending.link is not None)
         self.closed_doors = self.closed_doors + 1 if isinstance(ending, PutOff) and ending.is_limit else 0

@@ -14,7 +14,6 @@ from infra.bulk_tables import Stage, Verdict
 from infra.database import hot
 from infra.sheet_forgetting import forget
 from infra.sheets import IMPORTS, Sheet
-from worker.resting import TENDED_FOR
 from worker.sheet_verdicts import Row
 
 log = structlog.get_logger()
@@ -35,7 +34,7 @@ WHERE import_id = %s AND sheet_rows.line = t.line
 """
 NOTE = """
 UPDATE imports SET stage = %(stage)s, status = %(status)s, place = %(place)s, good = good + %(good)s, bad = bad + %(bad)s,
-    again = again + %(again)s, applied = applied + %(applied)s, claimed_until = %(claimed_until)s, ended_at = %(ended_at)s
+    again = again + %(again)s, applied = applied + %(applied)s, ended_at = %(ended_at)s
 WHERE id = %(id)s
 """
 
@@ -74,7 +73,6 @@ def note(
         "status": "done" if has_ended else "running",
         "place": 0 if goes_on else rows[-1].line if rows else sheet.place,
         "applied": applied,
-        "claimed_until": now + TENDED_FOR,
         "ended_at": now if has_ended else None,
     }
     connection.execute(NOTE, values | {verdict: counts.get(verdict, 0) for verdict in Verdict})

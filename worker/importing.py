@@ -19,7 +19,6 @@ from infra import inbox
 from infra.bulk_tables import Stage, Verdict
 from infra.clock import Clock
 from infra.database import hot
-from infra.inbox import mailbox_of
 from infra.sheet_forgetting import empty_some
 from infra.sheet_letters import Writing
 from infra.sheets import IMPORTS, Sheet, unsealed
@@ -105,7 +104,7 @@ class Importing:
         counts = {Verdict.BAD: len(late), Verdict.GOOD: -len(late)}
         applied = len(rows) - len(late)
         note(connection, sheet, rows, counts=counts, applied=applied, is_over=len(rows) < size, now=now)
-        return Batch(mailboxes=frozenset(mailbox_of(letter.key) for letter in letters))
+        return Batch(mailboxes=inbox.mailboxes_of(letters))
 
     def _read(self, connection: psycopg.Connection[Any], sheet: Sheet, now: datetime, size: int) -> list[Row]:
         found = connection.execute(ROWS.encode(), [sheet.id, sheet.place, sheet.stage, size])

@@ -248,7 +248,7 @@ class Round:
         ]
         self.letters += write(self.engine, letters, compared.news, now=self.clock.now(), own_traces=True)
         # Also those that an earlier look wrote and nobody has applied yet.
-        self.mailboxes |= {inbox.mailbox_of(letter.key) for letter in letters}
+        self.mailboxes |= inbox.mailboxes_of(letters)
 
     def with_flights(
         self, reading: Reading, differences: Sequence[Difference]

@@ -11,7 +11,8 @@ from typing import Generic, TypeVar
 from domain.posts import AdSeen, Identity, Post
 from infra.tiktok.answers import Answer, Answered, Later, Lost, Page, Refused
 from infra.tiktok.api import AFTER_TROUBLE
-from infra.tiktok.client import MOST_AD_GROUPS, MOST_ADS_BY_ID, Advertiser
+from infra.tiktok.client import Advertiser
+from infra.tiktok.sizes import MOST_AD_GROUPS, MOST_ADS_BY_ID
 
 T = TypeVar("T")
 # What `keyword` takes for an id, not for words of a caption.

@@ -15,7 +15,7 @@ from domain.digest import Digest, DueAsk, digest
 from domain.escalation import HARD, Cause, Step, begins_at, cause_of, is_over
 from domain.patience import SENTENCES, Manners, deadline_of
 from domain.renewal import Policy, smallest_period, urgency_of
-from infra import alert_text, alerts, creators, escalations, standings
+from infra import alert_rows, alert_text, alerts, creators, escalations
 from infra.alert_text import Text
 from infra.alerts import STEP_OF, Thread
 from infra.channel_urls import Channels
@@ -24,10 +24,9 @@ from infra.clock import Clock
 from infra.drafts import short
 from infra.escalated import has_channel, listed, subject_of
 from infra.escalations import Loaded
-from infra.outbox import Debt
+from infra.outbox import ALERT, Debt
 from worker.looking_first import look_first
 
-ASK_CHANNEL, ALERT = "ask.channel", "alert"
 NO_CHANNEL = "no second way to creators is configured: set EVERSPARK_CREATOR_CHANNEL_URL"
 
 
@@ -159,11 +158,11 @@ def _service_alert(connection: psycopg.Connection[Any], debt: Debt, urls: tuple[
     """Just what the memory will hold as told: where that is not how it stands any longer, the next round has another word."""
     word, last = debt.payload["word"], debt.payload["last"]
     is_open = word["say"] == Say.OPEN
-    now_open = {each.name for each in standings.open_ones(connection)}
+    now_open = {each.name for each in alert_rows.open_ones(connection)}
     if now_open != (set(word["names"]) if is_open else set()):
         return NotNeeded(reason="it has changed since")
     before = set(last["names"]) if last and last["say"] == Say.OPEN and last["was_heard"] else set()
-    known = standings.sentences(connection)
+    known = alert_rows.sentences(connection)
     groups = (now_open - before, now_open & before, before - now_open)
     new, still, over = ([known.get(name, name) for name in sorted(group)] for group in groups)
     text = alert_text.of_the_service(new=new, still=still, over=over)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from domain.authorization import ENDED_STATES, RUNNING_STATES
 from domain.sheet_rows import Held
 from infra.bulk_tables import Verdict
 from infra.inbox import Letter
@@ -57,9 +58,9 @@ def judged(row: Row, known: Known | None, *, has_code: bool) -> Row:
     """`row` as it is, or as one that tells what is known already."""
     if row.verdict is not Verdict.GOOD or row.held is None or known is None:
         return row
-    if has_code and row.held.ends_at is None and known.state in ("requested", "authorized", "active"):
+    if has_code and row.held.ends_at is None and known.state not in ENDED_STATES:
         return replace(row, verdict=Verdict.AGAIN, problem="This code is known already.")
-    if row.held.ends_at is not None and known.state in ("authorized", "active") and covers(known, row.held):
+    if row.held.ends_at is not None and known.state in RUNNING_STATES and covers(known, row.held):
         return replace(row, verdict=Verdict.AGAIN, problem="It is known already, with an end that is no earlier.")
     return row
 

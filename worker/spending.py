@@ -11,7 +11,7 @@ from domain.posts import AdDay
 from infra import appraisals, kpis, turns
 from infra.clock import Clock
 from infra.database import hot
-from infra.tiktok.client import MOST_DAYS
+from infra.tiktok.sizes import MOST_DAYS
 from infra.turns import Turn
 from worker.reading import Reading
 

@@ -24,9 +24,8 @@ from infra.database import OUTAGES, hot
 from infra.mail import Outcome, Refused, TryLater, Unknown
 from infra.outbox import RETRIES, Debt
 from worker import traced
-from worker.saying import ALERT, ASK_CHANNEL, Message, NotNeeded, Teller, Waits, look_again
+from worker.saying import Message, NotNeeded, Teller, Waits, look_again
 
-TELLABLE = (ASK_CHANNEL, ALERT)
 # All addresses of one alert together stay under outbox.ABANDONED_AFTER.
 LONGEST, MOST = timedelta(minutes=2), 200
 
@@ -58,8 +57,8 @@ def tell(
     messenger: Messenger,
     policy: Policy,
     manners: Manners,
+    kinds: Sequence[str],
     link_to: Callable[[psycopg.Connection[Any], int, datetime], str] | None = None,
-    kinds: Sequence[str] = TELLABLE,
 ) -> Told:
     """Sends what is due of these kinds, one message at a time. The caller sees to it that nobody else does."""
     teller = Teller(

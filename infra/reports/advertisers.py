@@ -14,12 +14,11 @@ from psycopg.rows import dict_row
 
 from domain.authorization import RUNNING_STATES
 from domain.money import Amounts
-from infra.tables import quoted
+from infra.tables import AT_RISK, RUNNING
+from infra.tiktok.sizes import MOST_POSTS, MOST_ROWS
 
 Connection = psycopg.Connection[Any]
 Row = dict[str, Any]
-POSTS_A_PAGE, ADS_A_PAGE = 50, 1_000
-RUNNING = f"state IN ({quoted(RUNNING_STATES)})"
 
 FACTS = """
 known.name, known.bc_id, known.token IS NOT NULL AS is_connected, known.connected_at, known.looked_at, known.next_look_at,
@@ -45,15 +44,15 @@ FROM (SELECT) AS nothing LEFT JOIN advertisers AS known ON known.advertiser_id =
 WHERE known.advertiser_id IS NOT NULL OR EXISTS (SELECT FROM authorizations WHERE advertiser_id = %(id)s)
 """
 EXPOSED = f"""
-SELECT advertiser_id, currency, state, count(*), count(*) FILTER (WHERE {RUNNING} AND at_risk > 0),
+SELECT advertiser_id, currency, state, count(*), count(*) FILTER (WHERE {AT_RISK}),
     coalesce(sum(spend_a_day) FILTER (WHERE {RUNNING}), 0), coalesce(sum(at_risk) FILTER (WHERE {RUNNING}), 0)
 FROM authorizations WHERE advertiser_id = ANY(%s) GROUP BY advertiser_id, currency, state
 """
-AT_RISK = f"""
+LARGEST = f"""
 SELECT authorizations.id, key, item_id, account_handle, handle, state, expires_at, next_action, next_action_at, why, at_risk,
     spend_a_day, currency
 FROM authorizations LEFT JOIN creators ON creators.id = creator_id
-WHERE advertiser_id = %(id)s AND {RUNNING} AND at_risk > 0 ORDER BY at_risk DESC, authorizations.id DESC LIMIT %(limit)s
+WHERE advertiser_id = %(id)s AND {AT_RISK} ORDER BY at_risk DESC, authorizations.id DESC LIMIT %(limit)s
 """
 SIZES = """
 SELECT (SELECT count(*) FROM sightings WHERE advertiser_id = %(id)s),
@@ -134,13 +133,13 @@ def _exposure(rows: Sequence[Any]) -> Exposure:
 
 def at_risk(connection: Connection, advertiser_id: str, *, limit: int) -> list[Row]:
     """Those in force with the most money at risk."""
-    return connection.cursor(row_factory=dict_row).execute(AT_RISK, {"id": advertiser_id, "limit": limit}).fetchall()
+    return connection.cursor(row_factory=dict_row).execute(LARGEST, {"id": advertiser_id, "limit": limit}).fetchall()
 
 
 def looking(connection: Connection, row: Row) -> Looking:
     """What looks at an advertiser cost at its present pace."""
     found = connection.execute(SIZES, {"id": row["advertiser_id"]}).fetchone()
     posts, ads, has_accounts = found or (0, 0, False)
-    calls = max(1, -(-posts // POSTS_A_PAGE)) + max(1, -(-ads // ADS_A_PAGE)) + has_accounts
+    calls = max(1, -(-posts // MOST_POSTS)) + max(1, -(-ads // MOST_ROWS)) + has_accounts
     is_paced = row["is_connected"] and row["looked_at"] and row["next_look_at"] > row["looked_at"]
     return Looking(calls=calls, every=row["next_look_at"] - row["looked_at"] if is_paced else None)

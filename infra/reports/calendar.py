@@ -11,10 +11,9 @@ from typing import Any
 
 import psycopg
 
-from domain.authorization import RUNNING_STATES
 from domain.digest import sums
 from domain.money import Amounts
-from infra.tables import quoted
+from infra.tables import RUNNING
 
 Connection = psycopg.Connection[Any]
 A_DAY = timedelta(days=1)
@@ -24,7 +23,7 @@ ENDS = f"""
 SELECT greatest(0, floor(date_part('epoch', expires_at - %(now)s) / 86400)::int4), currency, count(*),
     count(*) FILTER (WHERE at_risk > 0), coalesce(sum(at_risk), 0), coalesce(sum(spend_a_day) FILTER (WHERE at_risk > 0), 0)
 FROM authorizations
-WHERE state IN ({quoted(RUNNING_STATES)}) AND expires_at IS NOT NULL AND expires_at < %(until)s GROUP BY 1, 2
+WHERE {RUNNING} AND expires_at IS NOT NULL AND expires_at < %(until)s GROUP BY 1, 2
 """
 ASKS = """
 SELECT greatest(0, floor(date_part('epoch', next_action_at - %(now)s) / 86400)::int4), count(*)

@@ -13,15 +13,14 @@ from typing import Any
 import psycopg
 
 from domain.watching import Kind
-from infra import ledger, standings
+from infra import alert_rows
 from infra.outbox import EFFECTS, PAYABLE
 from infra.reports.summaries import Wait
+from infra.reports.sweeps import Beat, beat
 
 MOST_COUNTED, MOST_NAMED = 1_000, 5
 # What failed longer ago is history: nothing can be done about it that would make it well again.
 RECENT = timedelta(days=7)
-# A sweep may be late by a restart or a change of leader before it is a reason to get up.
-LATE_AFTER_SWEEPS, LATE_AT_LEAST = 6, timedelta(minutes=2)
 
 EVENTS = f"""
 SELECT status, count(*) FROM (
@@ -58,12 +57,10 @@ class Chore:
     count: int = 1
 
 
-def chores(
-    connection: psycopg.Connection[Any], waits: tuple[Wait, ...], *, sweep_seconds: float, now: datetime
-) -> list[Chore]:
+def chores(connection: psycopg.Connection[Any], waits: tuple[Wait, ...], *, now: datetime) -> list[Chore]:
     """All of them, the graver ones first."""
     found = [
-        *_sweeps(connection, sweep_seconds=sweep_seconds, now=now),
+        *_sweeps(beat(connection), now),
         *_advertisers(connection),
         *_events(connection),
         *_debts(connection, now),
@@ -149,24 +146,27 @@ def _advertisers(connection: psycopg.Connection[Any]) -> Iterator[Chore]:
         )
 
 
-def _sweeps(connection: psycopg.Connection[Any], *, sweep_seconds: float, now: datetime) -> Iterator[Chore]:
-    last = {sweep.job: sweep for sweep in ledger.last_sweeps(connection)}
-    expire, vows = last.get("expire"), last.get("vows")
-    late = max(LATE_AT_LEAST, LATE_AFTER_SWEEPS * timedelta(seconds=sweep_seconds))
-    if expire is not None and now - expire.started_at > late:
+def _sweeps(beat: Beat, now: datetime) -> Iterator[Chore]:
+    page, command = "/sweeps", "everspark doctor"
+    late, failed = beat.late(now), [sweep.job for sweep in beat.last.values() if sweep.has_failed]
+    if beat.last and beat.has_stopped(now):
         why = "Nothing falls due while nobody sweeps: see that a scheduler runs."
-        yield Chore(kind="sweeps", what="Sweeps are late", why=why, page="/sweeps", command="everspark doctor")
-    if failed := [sweep.job for sweep in last.values() if sweep.error is not None and sweep.job != "vows"]:
+        yield Chore(kind="sweeps", what="Sweeps are late", why=why, page=page, command=command)
+    elif late:
+        what, why = f"The sweep {late[0]} is late", "Others run: see whether the log says why it does not begin."
+        yield Chore(kind="sweeps", what=what, why=why, page=page, command=command, count=len(late))
+    if failed:
         what, why = f"The sweep {failed[0]} failed", "The next slot tries again; the ledger has the reason."
-        yield Chore(kind="sweeps", what=what, why=why, page="/sweeps", command="everspark doctor", count=len(failed))
-    if vows is not None and vows.error is not None:
-        what, why = "A sentence that is always true is not", vows.error.partition("\n")[0]
-        yield Chore(kind="vows", what=what, why=why, page="/sweeps", command="everspark doctor --only vows")
+        yield Chore(kind="sweeps", what=what, why=why, page=page, command=command, count=len(failed))
+    vows = beat.last.get("vows")
+    if vows is not None and vows.is_broken:
+        what, why = "A sentence that is always true is not", (vows.error or "").partition("\n")[0]
+        yield Chore(kind="vows", what=what, why=why, page=page, command=f"{command} --only vows")
 
 
 def _alerts(connection: psycopg.Connection[Any]) -> Iterator[Chore]:
     """Those that have no chore of their own here."""
-    for each in standings.open_ones(connection):
+    for each in alert_rows.open_ones(connection):
         match each.kind:
             case Kind.INBOX:
                 what, page, command = "Events wait to be applied", "/events", "everspark doctor"

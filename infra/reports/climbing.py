@@ -10,9 +10,9 @@ from typing import Any
 
 import psycopg
 
-from infra.chosen import policy_of
+from infra.escalated import Item
 from infra.reports.places import PlaceError
-from infra.reports.today import Escalated, channels_of, climbed
+from infra.reports.today import climbed
 from infra.settings import Settings
 
 # Each authorization with its last step, by what the worker reckons to be at risk; what has lapsed comes after.
@@ -33,7 +33,7 @@ PLACE = re.compile(r"([0-9]{1,14}(?:\.[0-9]{1,4})?):([0-9]{1,18})")
 class Climbed:
     """One page. `more`: what the next one begins after, empty where there is none."""
 
-    items: list[Escalated]
+    items: list[Item]
     more: str = ""
 
 
@@ -43,13 +43,7 @@ def page(
     """Those after the place `after`; from the beginning without one. Raises PlaceError."""
     risk, number = _place(after)
     rows = connection.execute(PAGE, {"risk": risk, "id": number, "limit": limit + 1}).fetchall()
-    items = climbed(
-        connection,
-        [row[0] for row in rows[:limit]],
-        policy=policy_of(settings),
-        channels=channels_of(settings.creator_channel_url.get_secret_value()),
-        now=now,
-    )
+    items = climbed(connection, settings, [row[0] for row in rows[:limit]], now=now)
     last = rows[limit - 1] if len(rows) > limit else None
     return Climbed(items=items, more=f"{last[1]}:{last[0]}" if last else "")
 

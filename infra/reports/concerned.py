@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
 import psycopg
-from psycopg.rows import class_row
+from psycopg.rows import class_row, dict_row
 
 from domain import patience, reasons
 from domain.acts import Act
@@ -19,6 +19,7 @@ from domain.filters import Filter, FilterError, pairs_of, words_of
 from domain.patience import Patience
 from domain.reasons import Reason
 from infra.reports import matching
+from infra.tables import quoted
 
 SAID: dict[str, str] = {
     "not_in_force": "no grant is in force, so there is no end before which to ask",
@@ -45,15 +46,11 @@ def _because(word: str, holds: str) -> Objection:
     return Objection(holds, f"'{word}'")
 
 
-def _in(states: Sequence[str]) -> str:
-    return "(" + ", ".join(f"'{state}'" for state in states) + ")"
-
-
 NO_CREATOR = _because("no_creator", "authorizations.creator_id IS NULL")
 REVOKED = _because(Reason.IS_REVOKED, "authorizations.state = 'revoked'")
 OBJECTIONS: dict[Act, tuple[Objection, ...]] = {
     Act.ASK: (
-        _because("not_in_force", f"authorizations.state NOT IN {_in(RUNNING_STATES)}"),
+        _because("not_in_force", f"authorizations.state NOT IN ({quoted(RUNNING_STATES)})"),
         _because("no_end", "coalesce(authorizations.expires_at <= %(act_now)s, true)"),
         # The plan has the reason of its own.
         Objection("authorizations.next_action IS DISTINCT FROM 'ask'", "authorizations.why"),
@@ -75,7 +72,7 @@ OBJECTIONS: dict[Act, tuple[Objection, ...]] = {
     Act.NEED: (REVOKED,),
     Act.UNBIND: (
         _because("no_post", "authorizations.item_id IS NULL"),
-        _because("not_ended", f"authorizations.state NOT IN {_in(ENDED_STATES)}"),
+        _because("not_ended", f"authorizations.state NOT IN ({quoted(ENDED_STATES)})"),
     ),
     Act.REVOKE: (REVOKED,),
 }
@@ -196,6 +193,14 @@ def survey(connection: psycopg.Connection[Any], act: Act, chosen: Chosen, *, now
         last_id=max((row[3] for row in rows), default=0),
         left_out=left_out,
     )
+
+
+def objections(connection: psycopg.Connection[Any], number: int, *, now: datetime) -> dict[Act, str | None]:
+    """Why each act would leave the authorization of this number out, in words; None where it would not."""
+    columns = ", ".join(f"{objection_of(act)} AS {act}" for act in OBJECTIONS)
+    query = f"SELECT {columns} FROM {FROM} WHERE authorizations.id = %(number)s"
+    cursor = connection.cursor(row_factory=dict_row).execute(query.encode(), {"number": number, "act_now": now})
+    return {Act(name): word and sentence(word) for name, word in (cursor.fetchone() or {}).items()}
 
 
 def confirm(connection: psycopg.Connection[Any], number: int, act: Act, chosen: Chosen, *, now: datetime) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,10 +13,10 @@ import psycopg
 from psycopg.rows import dict_row
 
 from domain.advisor import A_YEAR
-from domain.authorization import RUNNING_STATES
 from domain.money import Amounts
 from infra import creators
-from infra.tables import quoted
+from infra.reports.searching import literally
+from infra.tables import RUNNING
 
 Connection = psycopg.Connection[Any]
 Row = dict[str, Any]
@@ -29,7 +28,6 @@ FROM creators
 """
 PAGE = f"{FACTS} WHERE handle > %(after)s AND handle LIKE %(prefix)s ORDER BY handle LIMIT %(limit)s"
 ONE = f"{FACTS} WHERE id = %s"
-RUNNING = f"state IN ({quoted(RUNNING_STATES)})"
 HELD = f"""
 SELECT creator_id, currency, count(*), count(*) FILTER (WHERE {RUNNING}),
     coalesce(sum(at_risk) FILTER (WHERE {RUNNING}), 0)
@@ -76,8 +74,8 @@ class Record:
 
 def page(connection: Connection, *, search: str = "", after: str = "", limit: int) -> list[Row]:
     """Creators by handle, those whose handle begins with `search`, from the one after `after`."""
-    prefix = re.sub(r"([\\%_])", r"\\\1", search.strip().removeprefix("@").lower())
-    values = {"after": after, "prefix": f"{prefix}%", "limit": limit}
+    prefix = search.strip().removeprefix("@").lower()
+    values = {"after": after, "prefix": f"{literally(prefix)}%", "limit": limit}
     return connection.cursor(row_factory=dict_row).execute(PAGE, values).fetchall()
 
 

@@ -19,12 +19,13 @@ MARK = "\ufeff"
 LINES_AT_ONCE = 500
 
 
-def _at(name: str) -> Callable[[Row], str]:
-    def told(row: Row) -> str:
-        value: datetime | None = row[name]
-        return f"{value:%Y-%m-%d %H:%M:%S}" if value else ""
+def told_at(at: datetime | None) -> str:
+    """An instant as spreadsheets read it."""
+    return f"{at:%Y-%m-%d %H:%M:%S}" if at else ""
 
-    return told
+
+def _at(name: str) -> Callable[[Row], str]:
+    return lambda row: told_at(row[name])
 
 
 def _as_it_is(name: str) -> Callable[[Row], Any]:

@@ -12,6 +12,7 @@ from psycopg.rows import class_row
 from sqlalchemy import Engine
 
 from infra.bulk_tables import Verdict
+from infra.reports.exporting import told_at
 from infra.reports.piecewise import piecewise
 from infra.reports.places import PlaceError
 from infra.sheet_letters import GRANTED, SENDER, SUBMITTED
@@ -50,7 +51,7 @@ COLUMNS: Mapping[str, Callable[[Row], Any]] = {
     "problem": lambda row: row.problem or "",
     "authorization": lambda row: row.key or "",
     "code ends in": lambda row: row.last or "",
-    "end date (UTC)": lambda row: f"{row.ends_at:%Y-%m-%d %H:%M:%S}" if row.ends_at else "",
+    "end date (UTC)": lambda row: told_at(row.ends_at),
     "event": lambda row: row.event,
     "became": lambda row: row.outcome or "",
     "state": lambda row: row.state or "",

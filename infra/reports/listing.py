@@ -106,19 +106,31 @@ class Matches:
     is_all: bool
     found: Found | None = None
 
+    @property
+    def count(self) -> int:
+        """How many match; more than that, where these are not all."""
+        return len(self.ids) if self.is_all else len(self.ids) - 1
+
 
 def find(connection: Connection, wanted: Filter, *, now: datetime, at_most: int = MOST_COUNTED) -> Matches:
-    """Up to `at_most` matches, and one more."""
+    """Up to `at_most` matches, and one more; `fewer` where each of what was found first is asked by itself."""
     _let_plan(connection, bitmaps=bool(wanted.creator) or has_days(wanted))
     found = first(connection, wanted, now=now)
+    if found is not None and found.are_matches and (found.is_all or len(found.ids) > at_most):
+        return Matches(ids=found.ids[: at_most + 1], is_all=len(found.ids) <= at_most, found=found)
     if found is not None and not found.is_all:
         # Among those that were met first there are hardly ever too few.
-        ids = _ids(connection, *condition(wanted, now, found=replace(found, is_all=True)), at_most + 1)
-        if len(ids) > at_most:
+        ids = _ids(connection, *condition(wanted, now, found=replace(found, is_all=True)), fewer(at_most) + 1)
+        if len(ids) > fewer(at_most):
             return Matches(ids=ids, is_all=False, found=found)
     is_whole = found is None or found.is_all
     ids = _ids(connection, *condition(wanted, now, found=found if is_whole else None), at_most + 1)
     return Matches(ids=ids, is_all=len(ids) <= at_most, found=found)
+
+
+def fewer(most: int) -> int:
+    """So many are asked one by one in about the time in which `most` are counted in an index."""
+    return most * 3 // 10
 
 
 def _let_plan(connection: Connection, *, bitmaps: bool) -> None:
@@ -178,11 +190,6 @@ def place_of(text: str, sort: Sort) -> Place:
         return Place(stretch=stretch, value=_value(SORTS[sort][stretch].by, found[2]), id=number)
     except (ArithmeticError, ValueError):
         raise PlaceError from None
-
-
-def count(connection: Connection, wanted: Filter, *, now: datetime, at_most: int = MOST_COUNTED) -> int:
-    """How many match; one more than `at_most` stands for all that are more."""
-    return len(find(connection, wanted, now=now, at_most=at_most).ids)
 
 
 COLUMNS = f"""

@@ -41,10 +41,11 @@ AMONG = "authorizations.id = ANY(%(found_ids)s)"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Found:
-    """What was met first; `is_all` where there is no more of it."""
+    """What was met first; `is_all` where there is no more of it, `are_matches` where nothing else is asked of it."""
 
     ids: tuple[int, ...]
     is_all: bool
+    are_matches: bool = False
 
 
 def condition(
@@ -71,10 +72,12 @@ def first(connection: psycopg.Connection[Any], wanted: Filter, *, now: datetime)
         query = unconfirmed.EACH
     else:
         return None
-    few = FEW if len({name for name, _ in pairs_of(wanted)}) == 1 else 3 * FEW
+    is_alone = len({name for name, _ in pairs_of(wanted)}) == 1
+    few = FEW if is_alone else 3 * FEW
     query = f"SELECT id FROM ({query}) AS found LIMIT {few + 1}"
     rows = connection.execute(query.encode(), _values(wanted, now), prepare=False).fetchall()
-    return Found(ids=tuple({number for (number,) in rows}), is_all=len(rows) <= few)
+    ids = tuple({number for (number,) in rows})
+    return Found(ids=ids, is_all=len(rows) <= few, are_matches=is_alone and bool(wanted.search))
 
 
 def states_of(wanted: Filter) -> frozenset[State]:

@@ -66,7 +66,7 @@ class Style:
     overrides: Overrides | None = None
 
 
-def style_of(settings: Settings) -> Style:
+def _style_of(settings: Settings) -> Style:
     """As the settings say."""
     return Style(
         sender=sender_of(settings.mail_from),
@@ -84,7 +84,7 @@ def _overrides(folder: str) -> Overrides | None:
         return None
 
 
-def shown(connection: Connection, row: Row, style: Style, *, now: datetime) -> Shown | None:
+def shown(connection: Connection, row: Row, settings: Settings, *, now: datetime) -> Shown | None:
     """The text of one row of `infra.reports.outbox.one`; None where nobody is known to write to, or it is no message."""
     at = row["settled_at"] or now
     composing: dict[str, Callable[..., tuple[EmailMessage, str | None] | None]] = {
@@ -95,7 +95,7 @@ def shown(connection: Connection, row: Row, style: Style, *, now: datetime) -> S
     if row["kind"] not in composing:
         return None
     try:
-        made = composing[row["kind"]](connection, row, style, at)
+        made = composing[row["kind"]](connection, row, _style_of(settings), at)
     except UnusableAddress:
         return None
     if made is None:

@@ -11,16 +11,15 @@ import psycopg
 from psycopg.rows import dict_row
 
 from infra import waiting
-from infra.outbox import PAYABLE
+from infra.outbox import ALERT, ASK_CHANNEL, PAYABLE
 
 Connection = psycopg.Connection[Any]
 Row = dict[str, Any]
 
-# Beside what worker/saying.py sends by other channels.
 KINDS: Mapping[str, str] = {
     **waiting.NAMES,
-    "ask.channel": "text to the creator by another channel",
-    "alert": "alert to your people",
+    ASK_CHANNEL: "text to the creator by another channel",
+    ALERT: "alert to your people",
 }
 # Literals, so that the indexes which are made for them are used; the others are looked for among the last WINDOW.
 OPEN = {

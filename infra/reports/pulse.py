@@ -9,10 +9,9 @@ from typing import Any
 
 import psycopg
 
-from infra import ledger
 from infra.ledger import Sweep
 from infra.reports.chores import RECENT
-from infra.reports.sweeps import is_late, usual
+from infra.reports.sweeps import beat
 from infra.tables import Handling, Payment
 
 INBOX = "SELECT status, count(*) FROM pending GROUP BY status"
@@ -45,11 +44,11 @@ def pulse(connection: psycopg.Connection[Any], *, now: datetime) -> Pulse:
     inbox = dict(connection.execute(INBOX).fetchall())
     outbox = dict(connection.execute(OUTBOX, {"since": now - RECENT}).fetchall())
     oldest = connection.execute(OLDEST).fetchone()
-    last, spacings = ledger.last_sweeps(connection), usual(connection)
+    sweeps = beat(connection)
     return Pulse(
         inbox={status: inbox.get(status, 0) for status in Handling},
         oldest=oldest[0] if oldest else None,
         outbox={status: outbox.get(status, 0) for status in OPEN},
-        sweeps=last,
-        late=frozenset(sweep.job for sweep in last if is_late(sweep, spacings.get(sweep.job), now)),
+        sweeps=tuple(sweeps.last.values()),
+        late=frozenset(sweeps.late(now)),
     )

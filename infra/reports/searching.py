@@ -31,13 +31,13 @@ def values(text: str) -> Mapping[str, str]:
     handle, post = text.lstrip("@").lower(), POST.search(text)
     return {
         "search": text,
-        "search_handle": f"{_literally(handle)}%",
-        "search_prefix": f"{_literally(text)}%",
+        "search_handle": f"{literally(handle)}%",
+        "search_prefix": f"{literally(text)}%",
         "search_post": post[1] if post else text,
         "search_last": text.strip("…").rstrip("="),
     }
 
 
-def _literally(text: str) -> str:
+def literally(text: str) -> str:
     """`text` for LIKE, where handles have underscores."""
     return re.sub(r"([\\%_])", r"\\\1", text)

@@ -13,9 +13,9 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from domain.authorization import Authorization
+from domain.authorization import Authorization, State
 from domain.eligibility import PostPolicy, judge
-from domain.next_steps import next_step
+from domain.next_steps import SPEAKING, next_step
 from domain.worth import Worth, worth
 from infra import authorizations, kpis, sightings, waiting
 from infra.kpis import NO_CURRENCY
@@ -43,6 +43,8 @@ SELECT id, seq, at, recorded_at, event, outcome, from_state AS "from", to_state 
 FROM history WHERE authorization_id = %(id)s AND (%(before)s::int8 IS NULL OR id < %(before)s)
 ORDER BY id DESC LIMIT %(limit)s
 """
+# Many lines about ads may have come since.
+SPOKEN = "SELECT reason, note FROM history WHERE authorization_id = %s AND reason = ANY(%s) ORDER BY id DESC"
 # An ask that its message went without was withheld. The message itself is forgotten after a time, not when it was sent.
 ASKS = """
 SELECT asks.rung, asks.days, asks.asked_at, asks.sent_at, asks.period_ends_at, asks.urgency,
@@ -74,17 +76,16 @@ def read(
     """All of it for one row of `find`; `most_history` bounds how much of the history is read."""
     key = row["key"]
     known = authorizations.load(connection, [key])[key]
-    told = history(connection, row["id"], limit=most_history)
     return Standing(
         row=row,
         known=known,
         worth=worth(known, kpis.days_of(connection, [key], now=now)[key], now=now),
-        history=told,
+        history=history(connection, row["id"], limit=most_history),
         asks=asks(connection, row["id"]),
         endings=ended(connection, now=now, key=key),
         owed=waiting.owed_to(connection, row["id"], key),
         post=post_of(connection, key, policy=policy, now=now),
-        next_step=next_step(row | {"history": told[::-1]}),
+        next_step=next_step(row, spoken(connection, row["id"])),
     )
 
 
@@ -104,6 +105,11 @@ def history(connection: Connection, number: int, *, before: int | None = None, l
     """What was heard and what became of it, the newest first; `before` a line's own number."""
     values = {"id": number, "before": before, "limit": limit}
     return connection.cursor(row_factory=dict_row).execute(HISTORY, values).fetchall()
+
+
+def spoken(connection: Connection, number: int) -> list[Row]:
+    """The lines of its history that a next step is told by, the newest first."""
+    return connection.cursor(row_factory=dict_row).execute(SPOKEN, [number, list(SPEAKING)]).fetchall()
 
 
 def recorded_at(connection: Connection, number: int, line: int) -> datetime | None:
@@ -152,6 +158,10 @@ def post_of(connection: Connection, key: str, *, policy: PostPolicy, now: dateti
     }
 
 
+PASSED = """
+SELECT DISTINCT state FROM history CROSS JOIN unnest(ARRAY[from_state, to_state]) AS state
+WHERE authorization_id = %s AND state IS NOT NULL
+"""
 # A code by its last characters alone.
 GRANTS = """
 SELECT starts_at, ends_at, source, codes.last AS code FROM grants
@@ -185,8 +195,9 @@ ORDER BY seq DESC LIMIT %(limit)s
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Details:
-    """What the page in the room shows beside it: periods, figures by day, what climbed and what was done."""
+    """What the page in the room shows beside it: states it has been in, periods, figures by day, what climbed, what was done."""
 
+    passed: frozenset[State]
     grants: list[Row]
     figures: list[Row]
     escalations: list[Row]
@@ -199,6 +210,7 @@ def details(connection: Connection, number: int, *, now: datetime) -> Details:
     since: date = now.date() - timedelta(days=DAYS_OF_FIGURES)
     values = {"id": number, "since": since, "no_currency": NO_CURRENCY}
     return Details(
+        passed=frozenset(State(row["state"]) for row in cursor.execute(PASSED, [number])),
         grants=cursor.execute(GRANTS, [number]).fetchall(),
         figures=cursor.execute(FIGURES, values).fetchall(),
         escalations=cursor.execute(ESCALATIONS, [number]).fetchall(),

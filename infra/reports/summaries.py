@@ -16,13 +16,12 @@ import psycopg
 from psycopg.types.json import Jsonb
 from sqlalchemy import Engine
 
-from domain.authorization import RUNNING_STATES
 from domain.money import ZERO
 from infra import waiting
 from infra.database import hot, snapshot
 from infra.reports import calendar
 from infra.reports.calendar import Day
-from infra.tables import quoted
+from infra.tables import RUNNING
 
 SOON = timedelta(days=7)
 DAYS_AHEAD = 90
@@ -30,7 +29,6 @@ DAYS_AHEAD = 90
 MOST_NAMED, MOST_REASONS = 100, 20
 PORTFOLIO, AHEAD, WAITS = "portfolio", "ahead", "waits"
 
-RUNNING = f"state IN ({quoted(RUNNING_STATES)})"
 IS_SOON = f"{RUNNING} AND expires_at <= %(soon)s"
 # One pass over the table; what is known of money is so of few columns.
 BY_STATE = f"""

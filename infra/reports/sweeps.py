@@ -1,7 +1,8 @@
-"""The ledger of sweeps as operators read it: how each job fares, and every run."""
+"""The ledger of sweeps as operators read it: how each job fares, which are late, and every run."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,12 +12,13 @@ from psycopg.rows import dict_row
 
 from infra import ledger
 from infra.ledger import JOBS, Sweep
-from infra.reports.chores import LATE_AFTER_SWEEPS, LATE_AT_LEAST
 
 Connection = psycopg.Connection[Any]
 Row = dict[str, Any]
 
 LOOKED_BACK = timedelta(days=1)
+# A sweep may be late by a restart or a change of leader before it is a reason to get up.
+LATE_AFTER_SWEEPS, LATE_AT_LEAST = 6, timedelta(minutes=2)
 HIGHEST = 2**63 - 1
 # What each is for, in the order of the ledger.
 PURPOSES = {
@@ -48,6 +50,32 @@ ORDER BY id DESC LIMIT %(limit)s
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Beat:
+    """The last run of each job that ever ran, and the usual time between two; None where fewer are known."""
+
+    last: Mapping[str, Sweep]
+    usual: Mapping[str, timedelta | None]
+
+    @property
+    def newest(self) -> datetime | None:
+        """When any of them began last."""
+        return max((sweep.started_at for sweep in self.last.values()), default=None)
+
+    def has_stopped(self, now: datetime) -> bool:
+        """Whether nobody sweeps at all, judged by the job that runs most often."""
+        shortest = min(filter(None, self.usual.values()), default=timedelta())
+        return self.newest is None or _is_late(self.newest, shortest, now)
+
+    def late(self, now: datetime) -> list[str]:
+        """The jobs that have not begun for long, each judged by what is usual for it."""
+        return [job for job in self.last if self.is_late(job, now)]
+
+    def is_late(self, job: str, now: datetime) -> bool:
+        usual = self.usual[job]
+        return usual is not None and _is_late(self.last[job].started_at, usual, now)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
     """`usual`: the time between two runs. `longest`: without a finished one, in the last day; None for a rare job."""
 
@@ -61,21 +89,19 @@ class Job:
     def purpose(self) -> str:
         return PURPOSES[self.name]
 
-    @property
-    def has_failed(self) -> bool:
-        return self.last is not None and self.last.error is not None
-
 
 def jobs(connection: Connection, *, now: datetime) -> list[Job]:
     """All of them, in the order of the ledger."""
-    last = {sweep.job: sweep for sweep in ledger.last_sweeps(connection)}
-    spacings = usual(connection)
-    return [_job(connection, name, last.get(name), spacings[name], now) for name in JOBS]
+    found = beat(connection)
+    return [_job(connection, name, found, now) for name in JOBS]
 
 
-def usual(connection: Connection) -> dict[str, timedelta | None]:
-    """The usual time between two runs of each job; None where fewer are known."""
-    return dict(connection.execute(SPACING, [list(JOBS)]).fetchall())
+def beat(connection: Connection) -> Beat:
+    """How the jobs keep their pace."""
+    return Beat(
+        last={sweep.job: sweep for sweep in ledger.last_sweeps(connection)},
+        usual=dict(connection.execute(SPACING, [list(JOBS)]).fetchall()),
+    )
 
 
 def runs(
@@ -86,14 +112,14 @@ def runs(
     return connection.cursor(row_factory=dict_row).execute(RUNS, values).fetchall()
 
 
-def _job(connection: Connection, name: str, last: Sweep | None, usual: timedelta | None, now: datetime) -> Job:
+def _job(connection: Connection, name: str, beat: Beat, now: datetime) -> Job:
+    last, usual = beat.last.get(name), beat.usual[name]
     if last is None:
         return Job(name=name, last=None, usual=None, longest=None, is_late=False)
     has_a_gap = usual is not None and usual < LOOKED_BACK
     longest = ledger.longest_gap(connection, name, since=now - LOOKED_BACK, now=now) if has_a_gap else None
-    return Job(name=name, last=last, usual=usual, longest=longest, is_late=is_late(last, usual, now))
+    return Job(name=name, last=last, usual=usual, longest=longest, is_late=beat.is_late(name, now))
 
 
-def is_late(last: Sweep, usual: timedelta | None, now: datetime) -> bool:
-    """As Today judges it, by what is usual for the job."""
-    return usual is not None and now - last.started_at > max(LATE_AT_LEAST, LATE_AFTER_SWEEPS * usual)
+def _is_late(began_at: datetime, usual: timedelta, now: datetime) -> bool:
+    return now - began_at > max(LATE_AT_LEAST, LATE_AFTER_SWEEPS * usual)

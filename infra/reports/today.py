@@ -16,11 +16,8 @@ import psycopg
 from psycopg.rows import dict_row
 from sqlalchemy import Engine
 
-from domain.escalation import SENTENCES
-from domain.renewal import Policy
 from infra import escalated, escalations, waiting
-from infra.channel_urls import BadChannel, Channels
-from infra.chosen import policy_of
+from infra.chosen import creator_channels_of, policy_of
 from infra.database import hot
 from infra.escalated import Item
 from infra.reports import summaries
@@ -62,7 +59,6 @@ SELECT last.id FROM (
 ORDER BY coalesce(at_risk, 0) DESC, last.id DESC LIMIT %(limit)s
 """
 OPEN = "SELECT count(DISTINCT authorization_id) FROM (SELECT * FROM escalations WHERE resolved_at IS NULL LIMIT 1000) AS open"
-IDS = "SELECT key, id FROM authorizations WHERE key = ANY(%s)"
 LAST = """
 SELECT seq, received_at, type, last.key, sender, coalesce(last.outcome, pending.status, 'ready') AS outcome, last.reason,
     note, creators.handle, authorizations.id
@@ -86,18 +82,6 @@ ORDER BY next_action_at, a.id
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Escalated:
-    """What climbed to a person. `id` is that of the authorization."""
-
-    id: int
-    item: Item
-
-    @property
-    def cause(self) -> str:
-        return SENTENCES[self.item.cause]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Today:
     """What the page shows. `open`: how many authorizations climbed, of which `escalated` are the ones with the most money."""
 
@@ -105,7 +89,7 @@ class Today:
     sums: Portfolio
     lapsing: Sequence[Row]
     chores: Sequence[Chore]
-    escalated: Sequence[Escalated]
+    escalated: Sequence[Item]
     open: int
     requested: Sequence[Row]
     waits: Sequence[Wait]
@@ -135,17 +119,6 @@ class Today:
 
 
 def read(engine: Engine, settings: Settings, *, now: datetime) -> Today:
-    """The same by the operator's settings."""
-    return today(
-        engine,
-        policy=policy_of(settings),
-        channels=channels_of(settings.creator_channel_url.get_secret_value()),
-        sweep_seconds=settings.sweep_seconds,
-        now=now,
-    )
-
-
-def today(engine: Engine, *, policy: Policy, channels: Channels, sweep_seconds: float, now: datetime) -> Today:
     """Reads it all on one connection. Raises what the database raises."""
     with hot(engine) as connection:
         sums, waits = summaries.portfolio(connection, now=now), summaries.waits(connection)
@@ -153,8 +126,8 @@ def today(engine: Engine, *, policy: Policy, channels: Channels, sweep_seconds: 
             now=now,
             sums=sums,
             lapsing=_lapsing(connection, sums, now),
-            chores=chores(connection, waits, sweep_seconds=sweep_seconds, now=now),
-            escalated=_escalated(connection, policy=policy, channels=channels, now=now),
+            chores=chores(connection, waits, now=now),
+            escalated=_escalated(connection, settings, now),
             open=_number(connection, OPEN),
             requested=waiting.at_requested(connection, limit=REQUESTED),
             waits=waits,
@@ -163,37 +136,26 @@ def today(engine: Engine, *, policy: Policy, channels: Channels, sweep_seconds: 
         )
 
 
-def channels_of(creator_url: str) -> Channels:
-    """A setting that names no channel stops the worker, which says so; the report is there all the same."""
-    try:
-        return Channels.parse(creator_url=creator_url)
-    except BadChannel:
-        return Channels()
-
-
 def _lapsing(connection: psycopg.Connection[Any], sums: Portfolio, now: datetime) -> list[Row]:
     return _rows(connection, LAPSES, limit=LAPSING, soon=now + SOON, largest=list(sums.largest))
 
 
-def _escalated(
-    connection: psycopg.Connection[Any], *, policy: Policy, channels: Channels, now: datetime
-) -> list[Escalated]:
+def _escalated(connection: psycopg.Connection[Any], settings: Settings, now: datetime) -> list[Item]:
     ids = [row["id"] for row in _rows(connection, ESCALATIONS, limit=ESCALATED)]
-    return climbed(connection, ids, policy=policy, channels=channels, now=now)
+    return climbed(connection, settings, ids, now=now)
 
 
 def climbed(
-    connection: psycopg.Connection[Any], ids: Sequence[int], *, policy: Policy, channels: Channels, now: datetime
-) -> list[Escalated]:
+    connection: psycopg.Connection[Any], settings: Settings, ids: Sequence[int], *, now: datetime
+) -> list[Item]:
     """Those of these escalations that are not over yet, the most money first."""
+    policy, channels = policy_of(settings), creator_channels_of(settings)
     items = [
         item
         for page in (escalations.open_ones(connection, ids=ids) if ids else ())
         for item in escalated.items_of(connection, page, now=now, policy=policy, channels=channels)
     ]
-    known = dict(connection.execute(IDS, [[item.key for item in items]]).fetchall())
-    ordered = sorted(items, key=lambda item: item.most, reverse=True)
-    return [Escalated(id=known[item.key], item=item) for item in ordered]
+    return sorted(items, key=lambda item: item.most, reverse=True)
 
 
 def _rows(connection: psycopg.Connection[Any], query: str, **values: Any) -> list[Row]:

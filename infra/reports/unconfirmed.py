@@ -6,10 +6,8 @@ one, the hundreds of thousands that are confirmed would take seconds.
 
 from __future__ import annotations
 
-from domain.authorization import RUNNING_STATES
-from infra.tables import DOUBTFUL, quoted
+from infra.tables import DOUBTFUL, RUNNING
 
-RUNNING = f"state IN ({quoted(RUNNING_STATES)})"
 # Whoever was looked at has a row there, which nothing deletes.
 NOT_LOOKED_AT = "SELECT advertiser_id FROM advertisers WHERE coalesce(looked_at, '-infinity') < %(unconfirmed)s"
 DOUBTED = f"SELECT key FROM sightings WHERE {DOUBTFUL}"

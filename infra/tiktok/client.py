@@ -10,13 +10,20 @@ from domain.posts import ACCOUNT_ACCESS, AdDay, AdGroup, AdSeen, Identity, Post
 from infra.tiktok import wire
 from infra.tiktok.answers import Account, Answer, CodeStatus, Connection, Page
 from infra.tiktok.api import Api, Parse
+from infra.tiktok.sizes import (
+    MOST_ACCOUNTS,
+    MOST_AD_GROUPS,
+    MOST_ADS_BY_ID,
+    MOST_DAYS,
+    MOST_IDENTITIES,
+    MOST_POSTS,
+    MOST_ROWS,
+)
 
 __all__ = ["Account", "Advertiser", "BusinessCenter", "CodeStatus", "Connection", "CreatorAccount", "Page", "Tiktok"]
 
 T = TypeVar("T")
 
-MOST_POSTS, MOST_IDENTITIES, MOST_ACCOUNTS, MOST_ROWS, MOST_AD_GROUPS, MOST_DAYS = 50, 100, 50, 1000, 100, 30
-MOST_ADS_BY_ID = 100
 AD_FIELDS = (
     "ad_id",
     "adgroup_id",

@@ -117,6 +117,9 @@ def _people() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("token"),
     )
+    op.create_index(
+        "api_tokens_name", "api_tokens", ["name"], unique=True, postgresql_where=sa.text("revoked_at IS NULL")
+    )
     op.create_table(
         "saved_views",
         serial(sa.Integer),
@@ -213,7 +216,7 @@ def _many_at_once() -> None:
         sa.Column("is_dry_run", sa.Boolean(), nullable=False),
         sa.Column("is_forgotten", sa.Boolean(), nullable=False, server_default=sa.false()),
         record("ignored", required=True, server_default="[]"),
-        *(count(name) for name in ("lines", "last_line", "place", "good", "bad", "again", "applied")),
+        *(count(name) for name in ("lines", "place", "good", "bad", "again", "applied")),
         instant("claimed_until"),
         instant("created_at", required=True),
         instant("ended_at"),
@@ -274,7 +277,7 @@ def _lists() -> None:
     index("advertiser", ["advertiser_id", "id"], include=["state", "expires_at"])
     op.drop_index("authorizations_creator", "authorizations")
     index("creator", ["creator_id", "id"], "creator_id IS NOT NULL")
-    index("at_risk", ["at_risk", "id"], AT_RISK)
+    index("at_risk", ["at_risk", "id"], AT_RISK, include=["state", "expires_at"])
     index("at_risk_oddly", ["at_risk", "id"], f"{AT_RISK} AND (route <> 'code' OR state <> 'active')")
     index("currency", ["currency", "id"], "currency IS NOT NULL")
     index("changed", ["state_since", "id"], include=["state", "expires_at", "condition"])

@@ -22,7 +22,7 @@ from tests.operator import COOKIE, session_of
 from tests.service import ADVERTISER, Service, service
 from tests.serving import serving
 from web.main import make_app
-from web.pages import Simulation
+from web.simulation import Simulation
 
 IS_HIDDEN = """hidden => {
     Object.defineProperty(document, 'hidden', { get: () => hidden, configurable: true });

@@ -11,26 +11,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.alerting import Board, Say, Word, next_change
-from domain.watching import PATIENCE, SILENCE, Kind, Patience, Standing, limits_of, seen, settled
+from domain.watching import DELAYS, SILENCE, Delays, Kind, Watched, limits_of, seen, settled
 from tests.domain.story import day
 
 MINUTE = timedelta(minutes=1)
-CALM = Patience(opens_after=2 * MINUTE, resolves_after=5 * MINUTE)
+CALM = Delays(opens_after=2 * MINUTE, resolves_after=5 * MINUTE)
 NAME = "sweep:remind"
 
 
 class Watch:
     """Goes round by hand; `steps` is what each round said of one condition, a minute apart."""
 
-    def __init__(self, patience: Patience = CALM) -> None:
-        self.now, self.patience = day(0), patience
-        self.known: dict[str, Standing] = {}
+    def __init__(self, delays: Delays = CALM) -> None:
+        self.now, self.delays = day(0), delays
+        self.known: dict[str, Watched] = {}
 
     def sees(self, *steps: bool, apart: timedelta = MINUTE) -> bool:
         for holds in steps:
             self.now += apart
             found = seen(self.known, {NAME: "it is late"} if holds else {}, now=self.now)
-            self.known = {each.name: settled(each, self.patience, now=self.now) for each in found}
+            self.known = {each.name: settled(each, self.delays, now=self.now) for each in found}
         return self.known[NAME].is_open
 
 
@@ -65,7 +65,7 @@ def test_a_silence_of_the_watch_is_not_counted() -> None:
 
 
 def test_what_was_resolved_may_open_again() -> None:
-    watch = Watch(Patience(opens_after=timedelta(), resolves_after=timedelta()))
+    watch = Watch(Delays(opens_after=timedelta(), resolves_after=timedelta()))
 
     assert watch.sees(True)
     assert not watch.sees(False)
@@ -73,9 +73,9 @@ def test_what_was_resolved_may_open_again() -> None:
     assert watch.known[NAME].resolved_at is None
 
 
-def test_every_kind_has_a_patience_and_its_name_says_it() -> None:
-    assert set(PATIENCE) == set(Kind)
-    assert Standing(name=NAME, sentence="", holds=True, since=day(0), seen_at=day(0)).kind is Kind.SWEEP
+def test_every_kind_has_its_delays_and_its_name_says_it() -> None:
+    assert set(DELAYS) == set(Kind)
+    assert Watched(name=NAME, sentence="", holds=True, since=day(0), seen_at=day(0)).kind is Kind.SWEEP
 
 
 @settings(max_examples=200, deadline=None)

@@ -359,7 +359,7 @@ def test_today_doctor_and_metrics_show_what_is_open(guard: Guard) -> None:
     guard.sleeps(12)
 
     with hot(guard.engine) as connection:
-        found = chores(connection, (), sweep_seconds=60, now=guard.clock.now())
+        found = chores(connection, (), now=guard.clock.now())
         finding = reach.alerts(connection)
     assert [(chore.kind, chore.what) for chore in found] == [
         ("alert", "Money at risk has passed its limit"),

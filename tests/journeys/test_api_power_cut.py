@@ -29,12 +29,12 @@ from tests.portfolio import Post, holds
 from tests.power import Meter, PowerCut, metered_engine
 from tests.program import token
 from web.api import acts
-from web.api.acts import Beginning
+from web.api.acts import Order
 from web.api.calls import Desk, Write
 from web.api.writing import once
 from web.forecast import Foresight
 
-ORDER = Beginning(act=Act.SNOOZE, filter="", until=datetime(2027, 1, 1, tzinfo=UTC))
+ORDER = Order(act=Act.SNOOZE, filter="", until=datetime(2027, 1, 1, tzinfo=UTC))
 ENDING = "SELECT (SELECT count(*) FROM bulks), (SELECT count(*) FROM audit WHERE act = 'act.snooze')"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -287,6 +288,16 @@ def test_what_is_said_of_a_creator_holds_once_it_is_applied(program: Program, ro
     assert audited(room)[0] == ("token:crm", "creator.snoozed", "creator/maya.moves")
 
 
+@pytest.mark.parametrize("until", ["2020-01-01T00:00:00Z", "2999-01-01T00:00:00Z"])
+def test_a_creator_is_snoozed_until_an_instant_ahead_and_not_too_far(program: Program, room: Floor, until: str) -> None:
+    room.holds(Post())
+
+    told = problem(program.sends("POST", "/creators/1/snooze", {"until": until}), 422, "invalid")
+
+    assert told["field"] == "until"
+    assert room.asks("SELECT FROM inbox") == []
+
+
 def test_a_link_is_told_once_to_each_key_and_never_kept_in_the_clear(
     program: Program, room: Floor, http: TestClient
 ) -> None:
@@ -315,7 +326,7 @@ def test_an_advertiser_tells_what_is_exposed_and_is_looked_at(
     assert (told["report"]["lapsed"], len(told["lapses"])) == (1, 1)
     assert told["exposure"]["at_risk"][0]["currency"] == "EUR"
     assert program.does(f"/advertisers/{agency.ADVERTISER}/look")["noted"] is True
-    problem(program.sends("POST", "/advertisers/7/look"), 409, "conflict")
+    problem(program.sends("POST", "/advertisers/7/look"), 404, "not_found")
     problem(program.sends("GET", "/advertisers/7"), 404, "not_found")
 
 
@@ -419,11 +430,40 @@ def test_a_token_makes_and_revokes_others(program: Program, http: Any, engine: E
 
 def test_a_token_that_somebody_made_gives_no_more_than_they_may(http: Any, engine: Engine, clock: HandClock) -> None:
     admin = person(engine, clock, Role.ADMIN)
-    program = Program(http, token(engine, clock, Scope.ADMIN, user_id=admin.id))
+    program = Program(http, token(engine, clock, Scope.ADMIN, Scope.READ, user_id=admin.id))
 
-    secret = program.does("/tokens", {"name": "new", "scopes": ["read", "act"]})["token"]
+    secret = program.does("/tokens", {"name": "new", "scopes": ["read"]})["token"]
 
     assert Program(http, secret).asks("/tokens/own")["made_by"] == admin.email
+
+
+def test_a_token_gives_no_scope_that_it_does_not_have(http: Any, engine: Engine, clock: HandClock) -> None:
+    program = Program(http, token(engine, clock, Scope.ADMIN))
+
+    told = problem(program.sends("POST", "/tokens", {"name": "new", "scopes": ["admin", "read"]}), 422, "invalid")
+
+    assert (told["field"], "may not read" in told["detail"]) == ("scopes", True)
+
+
+def test_of_many_registrations_at_once_one_gets_the_name(http: Any, engine: Engine, clock: HandClock) -> None:
+    secret = token(engine, clock)
+
+    def makes(path: str, new: dict[str, Any]) -> list[int]:
+        with ThreadPoolExecutor(4) as pool:
+            answers = [pool.submit(Program(http, secret).sends, "POST", path, new) for _ in range(4)]
+        return sorted(answer.result().status_code for answer in answers)
+
+    assert makes("/tokens", {"name": "bi", "scopes": ["read"]}) == [201, 409, 409, 409]
+    assert makes("/producers", {"name": "crm", "scheme": "standard"}) == [201, 422, 422, 422]
+
+
+def test_an_address_that_takes_no_words_refuses_them(program: Program) -> None:
+    for path in ("/people", "/tokens", "/producers", "/today", "/tokens/own"):
+        told = problem(program.sends("GET", f"{path}?after=zz"), 422, "invalid")
+        assert (told["field"], told["detail"]) == (
+            "after",
+            "after cannot be taken: nothing of this name is known here.",
+        )
 
 
 def test_settings_are_told_without_secrets(program: Program) -> None:

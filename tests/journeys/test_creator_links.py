@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from datetime import timedelta
 from io import StringIO
 
@@ -28,9 +25,9 @@ from tests.brand import KEY, Brand, brand
 from tests.journeys.test_creator_page import HANDLE, letters
 from tests.visitor import Visitor, link_to, text_of
 from web.creator.requests import is_ours
-from web.creator.throttle import MOST_BUCKETS, PER_LINK, Throttle, address_of
+from web.creator.site import PER_LINK
 from web.main import make_app
-from web.pages import Simulation
+from web.simulation import Simulation
 
 OTHER = "7300000000000000002"
 
@@ -198,6 +195,16 @@ def test_every_answer_carries_what_keeps_the_link_here(story: Brand) -> None:
         assert "noindex" in answer.headers["x-robots-tag"]
         assert "set-cookie" not in answer.headers
         assert "<script" not in answer.text
+        assert "strict-transport-security" not in answer.headers
+
+
+def test_over_https_a_browser_is_told_to_keep_to_it(engine: Engine, clock: HandClock, vault: Vault) -> None:
+    nudges, over_https = make_nudges(make_broker("")), load(public_url="https://sparks.test")
+    app = make_app(settings=over_https, engine=engine, vault=vault, clock=clock, nudges=nudges)
+    with TestClient(app, base_url="https://sparks.test") as http:
+        answer = http.get("/c/none")
+
+    assert answer.headers["strict-transport-security"] == "max-age=31536000"
 
 
 @pytest.mark.parametrize(
@@ -244,58 +251,6 @@ def test_who_tries_links_waits_sooner(story: Brand) -> None:
 
     assert codes[:15] == [404] * 15
     assert codes[15] == 429
-
-
-def test_of_two_who_ask_at_once_one_is_given_the_last_there_is(clock: HandClock) -> None:
-    class Unhurried:
-        """As long as both are here, neither goes on before the other."""
-
-        per_second = 1.0
-
-        def __init__(self) -> None:
-            self._both = threading.Barrier(2)
-
-        @property
-        def burst(self) -> float:
-            with suppress(threading.BrokenBarrierError):
-                self._both.wait(0.5)
-            return 1.0
-
-    throttle = Throttle(Unhurried())  # type: ignore[arg-type]  # an allowance all the same
-    with ThreadPoolExecutor(2) as pool:
-        waits = [pool.submit(throttle.wait, "ada", clock.now()) for _ in range(2)]
-
-    assert sorted(each.result() for each in waits) == [0, 1]
-
-
-def test_forgotten_buckets_cost_no_memory(clock: HandClock) -> None:
-    throttle = Throttle(PER_LINK, most=10)
-
-    for number in range(100):
-        throttle.wait(str(number), clock.now())
-
-    assert len(throttle) == 10
-    assert MOST_BUCKETS > 10
-
-
-@pytest.mark.parametrize(
-    ("peer", "forwarded", "asker"),
-    [
-        ("203.0.113.9", "8.8.8.8", "203.0.113.9"),
-        ("8.8.4.4", "1.2.3.4", "8.8.4.4"),
-        ("127.0.0.1", "6.6.6.6, 8.8.8.8", "8.8.8.8"),
-        ("10.0.0.1", "", "10.0.0.1"),
-        ("10.0.0.1", "<script>", "10.0.0.1"),
-        ("2a00:1450::7", "", "2a00:1450::/64"),
-        ("::ffff:8.8.4.4", "1.2.3.4", "8.8.4.4"),
-        ("::ffff:10.0.0.1", "::ffff:8.8.4.4", "8.8.4.4"),
-        ("", "", "unknown"),
-    ],
-)
-def test_a_proxy_of_our_own_network_is_believed_for_its_last_word(peer: str, forwarded: str, asker: str) -> None:
-    if peer == "203.0.113.9":
-        peer = asker = "8.8.4.5"
-    assert address_of(peer, {"x-forwarded-for": forwarded}) == asker
 
 
 FIELDS = st.dictionaries(

@@ -16,8 +16,8 @@ from domain.people import Role
 from infra import outbox_acts
 from infra.clock import HandClock
 from infra.database import hot
-from infra.outbox import EFFECTS, PAYABLE
-from infra.outbox_acts import ASK_CHANNEL, OutboxError, open_to
+from infra.outbox import ASK_CHANNEL, EFFECTS, PAYABLE
+from infra.outbox_acts import OutboxError, open_to
 from infra.vault import Vault
 from tests import agency
 from tests.operator import Operator

@@ -16,13 +16,14 @@ from domain.people import Role
 from infra import deliveries, producer_acts
 from infra.broker import make_broker, make_nudges
 from infra.clock import HandClock
-from infra.database import hot, make_engine
+from infra.database import hot, make_engine, transaction
 from infra.deliveries import Tally
 from infra.reports import events
 from infra.settings import load
 from infra.vault import Vault
 from tests.operator import Operator, quick_passwords
-from web.main import Application, Counting, make_app
+from web.counting import Counting
+from web.main import Application, make_app
 
 DAY = timedelta(days=1)
 DATA = {
@@ -44,7 +45,8 @@ def app_of(engine: Engine, clock: HandClock, vault: Vault) -> Application:
 @pytest.fixture
 def path(engine: Engine, clock: HandClock, vault: Vault) -> str:
     """Where a producer called crm posts to."""
-    secret = producer_acts.register(engine, vault, name="crm", scheme="path", actor="cli:ada", now=clock.now())
+    with transaction(engine) as session:
+        secret = producer_acts.register(session, vault, name="crm", scheme="path", actor="cli:ada", now=clock.now())
     return f"/webhooks/crm.{secret}"
 
 

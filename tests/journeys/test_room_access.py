@@ -26,9 +26,9 @@ from infra.settings import load
 from infra.vault import Vault
 from tests.operator import COOKIE, CSRF, PASSWORD, Operator, person, quick_passwords
 from web.main import make_app
-from web.pages import Simulation
 from web.room.guard import own_path
 from web.room.routes import PAGES
+from web.simulation import Simulation
 
 Enter = Callable[..., Operator]
 EVERYBODY = [*Role, None]

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from domain.people import Role
 from infra import advertisers, inbox, producer_acts
 from infra.clock import HandClock
-from infra.database import hot
+from infra.database import hot, transaction
 from infra.vault import Vault
 from tests.acting import ALL, Floor, floor
 from tests.deliveries import day, letter
@@ -70,9 +70,10 @@ class House(Floor):
         return self.number("SELECT id FROM creators")
 
     def producer(self) -> str:
-        producer_acts.register(
-            self.engine, self.vault, name="crm", scheme="standard", actor="cli:test", now=self.clock.now()
-        )
+        with transaction(self.engine) as session:
+            producer_acts.register(
+                session, self.vault, name="crm", scheme="standard", actor="cli:test", now=self.clock.now()
+            )
         return "crm"
 
     def somebody(self) -> int:

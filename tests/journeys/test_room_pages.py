@@ -193,6 +193,28 @@ def test_a_long_history_comes_in_pages(ada: Operator, engine: Engine, clock: Han
     assert [int(number) for number in seen] == list(range(100, 0, -1))
 
 
+def test_however_long_the_history_states_passed_and_a_refusal_are_told(
+    ada: Operator, engine: Engine, clock: HandClock
+) -> None:
+    holds(engine, [Post(number=1)], now=clock.now())
+    lines = """
+    INSERT INTO history (authorization_id, seq, at, recorded_at, event, outcome, from_state, to_state, reason, note)
+    VALUES (1, 1, %(now)s, %(now)s, 'CodeSubmitted', 'stayed', 'requested', 'requested', 'code_refused', 'Ask for another code.')
+    """
+    more = """
+    INSERT INTO history (authorization_id, seq, at, recorded_at, event, outcome, from_state, to_state, reason)
+    SELECT 1, n, %(now)s, %(now)s, 'AdStarted', 'stayed', 'active', 'active', 'flight_changed' FROM generate_series(2, 100) AS n
+    """
+    with hot(engine) as connection:
+        for query in (lines, more):
+            connection.execute(query, {"now": clock.now()})
+
+    page = ada.opens("/authorizations/1").text
+
+    assert "it is active now, and was requested before." in page
+    assert "Ask for another code." in ada.text
+
+
 class TestCreators:
     def test_the_list_finds_by_the_first_letters_and_pages(
         self, ada: Operator, engine: Engine, clock: HandClock
@@ -375,7 +397,7 @@ class TestCalendar:
         with hot(engine) as connection:
             for link, _, count in found:
                 wanted = read(parse_qsl(html.unescape(link).partition("?")[2]))
-                assert listing.count(connection, wanted, now=clock.now()) == int(count), link
+                assert listing.find(connection, wanted, now=clock.now()).count == int(count), link
 
     def test_money_of_each_currency_has_a_picture_of_its_own(
         self, ada: Operator, engine: Engine, clock: HandClock

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from web.pages import relative
 from web.room.rendering import environment
+from web.wording import relative
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
 

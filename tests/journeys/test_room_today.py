@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from decimal import Decimal
@@ -157,6 +159,22 @@ def test_what_lapses_is_ordered_by_money_and_one_that_is_renewed_is_gone_at_once
     assert order(ada, "cy.dollar", "ana.small")
 
 
+def test_an_ask_is_offered_where_it_would_be_made_and_else_the_reason_is_told(
+    ada: Operator, engine: Engine, clock: HandClock, sum_up: Callable[[], None]
+) -> None:
+    holds(engine, POSTS, now=clock.now())
+    next_week = clock.now() + 5 * DAY
+    execute(engine, "UPDATE authorizations SET next_action = 'ask', next_action_at = %s WHERE id = 2", next_week)
+    execute(engine, "UPDATE authorizations SET next_action = 'expire', why = 'renewal_declined' WHERE id = 3")
+    sum_up()
+
+    ada.opens("/")
+
+    offers = re.findall(r'href="(/acts/preview[^"]+)"', lapses(ada))
+    assert [html.unescape(each) for each in offers] == [f"/acts/preview?act=ask&key={POSTS[1].key}"]
+    assert "It concerns this one" in (ada.opens(html.unescape(offers[0])), ada.text)[1]
+
+
 def test_the_largest_is_listed_however_many_end_before_it(
     ada: Operator, engine: Engine, clock: HandClock, sum_up: Callable[[], None]
 ) -> None:
@@ -254,6 +272,34 @@ def test_all_that_waits_for_a_person_is_there_with_what_to_do(
         assert told in " ".join(ada.text.split()), told
     assert 'href="/authorizations/1"' in ada.page.text
     assert "Nothing waits for you" not in ada.text
+
+
+def test_a_job_that_is_late_while_others_run_is_named(
+    ada: Operator, engine: Engine, clock: HandClock, sum_up: Callable[[], None]
+) -> None:
+    holds(engine, POSTS, now=clock.now())
+    world = World(engine, clock)
+    for job in ("climb", "climb", *("expire",) * 8):
+        world.sweeps(job)
+        clock.advance(timedelta(minutes=10))
+    sum_up()
+
+    assert "The sweep climb is late" in (ada.opens("/"), ada.text)[1]
+
+
+def test_a_check_of_the_vows_that_crashed_says_nothing_of_them(
+    ada: Operator, engine: Engine, clock: HandClock, sum_up: Callable[[], None]
+) -> None:
+    holds(engine, POSTS, now=clock.now())
+    sum_up()
+    with hot(engine) as connection:
+        sweep = ledger.begin(connection, job="vows", slot=clock.now(), fence=1, now=clock.now())
+        assert sweep
+        ledger.fail(connection, sweep, error="RuntimeError: away")
+
+    assert "The sweep vows failed" in (ada.opens("/"), ada.text)[1]
+    assert "always true" not in ada.text
+    assert "broken vows" not in (ada.opens("/sweeps"), ada.text)[1]
 
 
 def test_the_page_is_as_long_over_many_of_whom_nobody_knows_the_creator(

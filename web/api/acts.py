@@ -10,7 +10,7 @@ from typing import Annotated, Self
 from fastapi import Query
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from domain.acts import DEEDS, Act, ActError, term_of
+from domain.acts import DEEDS, Act
 from domain.people import Scope
 from infra import bulks
 from infra.bulk_tables import Progress
@@ -22,6 +22,7 @@ from web.api.calls import PREFIX, Asks, Operation, Write, Writes
 from web.api.paging import Page, Paged, page
 from web.api.problems import invalid, missing
 from web.api.shapes import Asked, Instant, Key, Number, Shape
+from web.room.calls import cut
 
 MOST_KEYS, NAMED = 1_000, 20
 
@@ -35,7 +36,11 @@ Sought = Annotated[str, StringConstraints(max_length=4_000), AfterValidator(_sou
 
 
 class Order(Asked):
-    """Which act, and on which authorizations: those of `keys`, or everything that `filter` matches (empty: all there are)."""
+    """Which act, and on which authorizations: those of `keys`, or everything that `filter` matches (empty: all there are).
+
+    `until` for `snooze` and `need`; `expected` must be the number that it concerns, where the act cannot be taken back
+    (`unbind`, `revoke`), and may be sent with any. A preview looks at neither.
+    """
 
     act: Act
     keys: list[Key] | None = Field(None, min_length=1, max_length=MOST_KEYS)
@@ -44,6 +49,9 @@ class Order(Asked):
         description="The words of the list's filter as in its address, such as `state=active&left_to=7`. A word that is not "
         "known or says nothing is refused; only an empty filter matches all there are.",
     )
+
+    until: Instant | None = None
+    expected: int | None = Field(None, ge=0)
 
     @model_validator(mode="after")
     def _chooses(self) -> Self:
@@ -56,15 +64,6 @@ class Order(Asked):
         if self.keys is not None:
             return Chosen(keys=tuple(dict.fromkeys(self.keys)))
         return Chosen(query=self.filter or "")
-
-
-class Beginning(Order):
-    """An act that is to begin. `until` for `snooze` and `need`; `expected` must be the number that it concerns, where the act
-    cannot be taken back (`unbind`, `revoke`), and may be sent with any.
-    """
-
-    until: Instant | None = None
-    expected: int | None = Field(None, ge=0)
 
 
 class LeftOut(Shape):
@@ -131,7 +130,7 @@ def previewed(call: Asks, order: Order) -> Preview:
     )
 
 
-def begin(write: Writes, order: Beginning) -> ActShown:
+def begin(write: Writes, order: Order) -> ActShown:
     """Begins an act; workers do it batch by batch, and `GET /acts/{number}` says how far they have come."""
     if DEEDS[order.act].is_grave and order.expected is None:
         remedy = "Ask for the preview, and send its number `concerned` as `expected`."
@@ -150,13 +149,8 @@ def begin(write: Writes, order: Beginning) -> ActShown:
     return _told(write, number)
 
 
-def _check(write: Write, order: Beginning) -> None:
+def _check(write: Write, order: Order) -> None:
     """Raises Refusal where the request itself is wrong, and not how things stand."""
-    try:
-        term_of(order.act, order.until, now=write.now)
-    except ActError as error:
-        remedy = "Send an instant that lies ahead, such as 2030-12-24T09:00:00Z."
-        raise invalid(str(error), field="until", remedy=remedy) from None
     match order.keys:
         case [key] if standing.find(write.connection, key=key) is None:
             raise invalid(
@@ -167,9 +161,8 @@ def _check(write: Write, order: Beginning) -> None:
 def listed(call: Asks, asked: Annotated[Paged, Query()]) -> Page[ActShown]:
     """What was begun, by whomever, the newest first."""
     with snapshot(call.desk.engine) as connection:
-        found = bulks.listed(connection, before=asked.number, limit=asked.limit + 1)
-    more = found[asked.limit - 1].id if len(found) > asked.limit else None
-    return page(call, map(shown, found[: asked.limit]), after=more)
+        found, last = cut(bulks.listed(connection, before=asked.number, limit=asked.limit + 1), asked.limit)
+    return page(call, map(shown, found), after=last and last.id)
 
 
 def one(call: Asks, number: Number) -> ActShown:

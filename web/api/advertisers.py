@@ -9,7 +9,6 @@ from fastapi import Path, Query
 
 from domain.people import Scope
 from infra import advertisers as connected
-from infra import audit
 from infra.database import snapshot
 from infra.reports import advertisers, lapses
 from infra.reports.advertisers import Exposure, Row
@@ -20,11 +19,10 @@ from web.api.calls import Asks, Operation, Writes
 from web.api.paging import Page, Paged, page
 from web.api.problems import conflict, missing
 from web.api.shapes import Money, Noted, Shape, Word, moneys, seconds, with_money
+from web.room.calls import cut
 
 MOST_RISKS, MOST_LAPSES = 50, 100
 REPORTED = timedelta(days=90)
-# As for a look that somebody asks for on the command line.
-APART = timedelta(minutes=1)
 Id = Annotated[Word, Path(description="The advertiser's id at TikTok.")]
 
 
@@ -110,11 +108,10 @@ class AdvertiserShown(Advertiser):
 def listed(call: Asks, asked: Annotated[Paged, Query()]) -> Page[Advertiser]:
     """Advertisers by id."""
     with snapshot(call.desk.engine) as connection:
-        rows = advertisers.page(connection, after=asked.place, limit=asked.limit + 1)
-        told = rows[: asked.limit]
-        exposures = advertisers.exposures(connection, [row["advertiser_id"] for row in told])
-    more = told[-1]["advertiser_id"] if len(rows) > asked.limit else None
-    return page(call, [Advertiser(**_facts(row, exposures[row["advertiser_id"]])) for row in told], after=more)
+        rows, last = cut(advertisers.page(connection, after=asked.place, limit=asked.limit + 1), asked.limit)
+        exposures = advertisers.exposures(connection, [row["advertiser_id"] for row in rows])
+    items = [Advertiser(**_facts(row, exposures[row["advertiser_id"]])) for row in rows]
+    return page(call, items, after=last and last["advertiser_id"])
 
 
 def one(call: Asks, advertiser: Id) -> AdvertiserShown:
@@ -147,12 +144,13 @@ def one(call: Asks, advertiser: Id) -> AdvertiserShown:
 
 def look(write: Writes, advertiser: Id) -> Noted:
     """Brings the next look at TikTok forward."""
-    if not connected.look_soon(write.connection, [advertiser], now=write.now, apart=APART, is_asked=True):
+    if advertisers.one(write.connection, advertiser) is None:
+        raise missing("Nothing is known of this advertiser.")
+    if not connected.want_look(write.connection, [advertiser], actor=write.actor, now=write.now):
         raise conflict(
             "This advertiser is not connected, so TikTok cannot be asked about it.",
             "Connect it by `everspark advertiser connect`.",
         )
-    audit.note(write.connection, at=write.now, actor=write.actor, act="advertiser.look_wanted", subject=advertiser)
     write.after.append(write.desk.nudges.looks)
     return Noted(at=write.now)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Annotated
 from urllib.parse import urlencode
@@ -20,14 +20,13 @@ from infra import audit
 from infra.chosen import posts_of
 from infra.database import hot, snapshot
 from infra.reports import concerned, exporting, listing, standing
-from infra.reports.concerned import Chosen
-from infra.reports.listing import MOST_COUNTED
 from infra.reports.standing import Row
 from web.api.authorization_shapes import Authorization, Event, HistoryLine, Offer, Standing, line_of, standing_of
 from web.api.calls import CSV, Asks, Call, Operation
 from web.api.paging import Page, Paged, page
 from web.api.problems import missing, no_place
 from web.api.shapes import Count, Number, Word, with_money
+from web.room.calls import cut
 
 Days = Annotated[int, Field(ge=-MOST_DAYS, le=MOST_DAYS)]
 
@@ -79,8 +78,8 @@ def listed(call: Asks, asked: Annotated[Listing, Query()]) -> Page[Authorization
 def counted(call: Asks, _asked: Annotated[Filtering, Query()]) -> Count:
     """How many a filter matches; above a bound counting stops, and `is_more` says so."""
     with snapshot(call.desk.engine) as connection:
-        count = listing.count(connection, read(call.query), now=call.now)
-    return Count(count=min(count, MOST_COUNTED), is_more=count > MOST_COUNTED)
+        found = listing.find(connection, read(call.query), now=call.now)
+    return Count(count=found.count, is_more=not found.is_all)
 
 
 def exported(call: Asks, _asked: Annotated[Filtering, Query()]) -> Response:
@@ -120,20 +119,24 @@ def history(call: Asks, number: Number, asked: Annotated[Paged, Query()]) -> Pag
     """What was heard of one and what became of it, with the why, the newest first."""
     with snapshot(call.desk.engine) as connection:
         _found(connection, number)
-        lines = standing.history(connection, number, before=asked.number, limit=asked.limit + 1)
-    return page(call, map(line_of, lines[: asked.limit]), after=_more(lines, asked.limit))
+        lines, last = _lines(connection, number, asked)
+    return page(call, map(line_of, lines), after=last and last["id"])
 
 
 def events(call: Asks, number: Number, asked: Annotated[Paged, Query()]) -> Page[Event]:
     """The events behind a page of its history as they came, and on the first page those that wait. Codes are not in them."""
     with snapshot(call.desk.engine) as connection:
         row = _found(connection, number)
-        lines = standing.history(connection, number, before=asked.number, limit=asked.limit + 1)
-        seqs = [line["seq"] for line in lines[: asked.limit]]
+        lines, last = _lines(connection, number, asked)
         # Those that wait stand in no history, and are told once.
         key = row["key"] if asked.after is None else ""
-        raw = standing.raw(connection, key, seqs, limit=2 * asked.limit)
-    return page(call, map(Event.model_validate, raw), after=_more(lines, asked.limit))
+        raw = standing.raw(connection, key, [line["seq"] for line in lines], limit=2 * asked.limit)
+    return page(call, map(Event.model_validate, raw), after=last and last["id"])
+
+
+def _lines(connection: psycopg.Connection, number: int, asked: Paged) -> tuple[Sequence[Row], Row | None]:
+    """A page of its history, and the last line of it where more follow."""
+    return cut(standing.history(connection, number, before=asked.number, limit=asked.limit + 1), asked.limit)
 
 
 def _found(connection: psycopg.Connection, number: int) -> Row:
@@ -146,21 +149,12 @@ def _found(connection: psycopg.Connection, number: int) -> Row:
 def _standing(connection: psycopg.Connection, call: Call, row: Row) -> Standing:
     found = standing.read(connection, row, policy=posts_of(call.desk.settings), now=call.now, most_history=1)
     around = standing.details(connection, row["id"], now=call.now)
-    return standing_of(found, around, list(_offers(connection, call, row["id"])))
-
-
-def _offers(connection: psycopg.Connection, call: Call, number: int) -> Iterator[Offer]:
-    for act in DEEDS:
-        [each] = concerned.rows(connection, act, Chosen(ids=(number,)), now=call.now, limit=1)
-        yield Offer(act=act, objection=concerned.sentence(each.objection) if each.objection else None)
+    objections = concerned.objections(connection, row["id"], now=call.now)
+    return standing_of(found, around, [Offer(act=act, objection=objections[act]) for act in DEEDS])
 
 
 def _shown(row: Row) -> Authorization:
     return Authorization.model_validate(with_money(row, "spend_a_day", "at_risk"))
-
-
-def _more(lines: list[Row], limit: int) -> int | None:
-    return lines[limit - 1]["id"] if len(lines) > limit else None
 
 
 OPERATIONS = (

@@ -11,8 +11,9 @@ from pydantic import Field
 
 from domain.acts import FURTHEST, Act, term_of
 from domain.people import Scope
-from infra import advice, creator_acts
+from infra import acts, advice, creator_acts, inbox
 from infra.chosen import policy_of
+from infra.contract import key_of_creator
 from infra.database import snapshot
 from infra.reports import creators
 from infra.reports.creators import Row
@@ -21,6 +22,7 @@ from web.api.creator_shapes import Creator, CreatorShown, advice_of, record_of
 from web.api.paging import Page, Paged, page
 from web.api.problems import invalid, missing
 from web.api.shapes import Asked, Instant, Noted, Number, Shape, Word, with_money
+from web.room.calls import cut
 
 MOST_THEIRS, MOST_LINKS = 200, 100
 
@@ -65,13 +67,11 @@ class LinksRevoked(Shape):
 def listed(call: Asks, asked: Annotated[Searching, Query()]) -> Page[Creator]:
     """Creators by handle."""
     with snapshot(call.desk.engine) as connection:
-        rows = creators.page(connection, search=asked.search or "", after=asked.place, limit=asked.limit + 1)
-        told = rows[: asked.limit]
-        records = creators.records(connection, [row["id"] for row in told], now=call.now)
-    more = told[-1]["handle"] if len(rows) > asked.limit else None
-    return page(
-        call, [Creator.model_validate(row | {"record": record_of(records[row["id"]])}) for row in told], after=more
-    )
+        found = creators.page(connection, search=asked.search or "", after=asked.place, limit=asked.limit + 1)
+        rows, last = cut(found, asked.limit)
+        records = creators.records(connection, [row["id"] for row in rows], now=call.now)
+    items = [Creator.model_validate(row | {"record": record_of(records[row["id"]])}) for row in rows]
+    return page(call, items, after=last and last["handle"])
 
 
 def one(call: Asks, number: Number) -> CreatorShown:
@@ -145,8 +145,8 @@ def revoke_links(write: Writes, number: Number, which: Revoking) -> LinksRevoked
 
 def _tells(write: Write, number: int, type_: str, facts: Mapping[str, Any]) -> Noted:
     handle = _known(write.connection, number)["handle"]
-    mailbox = creator_acts.tell(write.connection, handle, type_, facts, actor=write.actor, now=write.now)
-    write.after.append(lambda: write.desk.nudges.mailboxes([mailbox]))
+    letter = acts.tell(write.connection, key_of_creator(handle), type_, facts, actor=write.actor, now=write.now)
+    write.after.append(lambda: write.desk.nudges.mailboxes([inbox.mailbox_of(letter.key)]))
     return Noted(at=write.now)
 
 

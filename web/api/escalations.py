@@ -23,7 +23,7 @@ def listed(call: Asks, asked: Annotated[Paged, Query()]) -> Page[OpenEscalation]
     """All that climbed to a person and is open, the most money first."""
     with snapshot(call.desk.engine) as connection:
         found = climbing.page(connection, call.desk.settings, after=asked.place, limit=asked.limit, now=call.now)
-    items = [OpenEscalation(**dict(climbed_of(each)), text=each.item.draft()) for each in found.items]
+    items = [OpenEscalation(**dict(climbed_of(each)), text=each.draft()) for each in found.items]
     return page(call, items, after=found.more or None)
 
 

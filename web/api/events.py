@@ -83,6 +83,9 @@ def _sought(text: str) -> str:
 Sought = Annotated[str, StringConstraints(max_length=2_000), AfterValidator(_sought)]
 
 
+FORGOTTEN = "There is no such event; those that were handled are forgotten after a time."
+
+
 class Replaying(Asked):
     """Which events: those of `seqs`, or all that wait and that `filter` matches."""
 
@@ -120,12 +123,14 @@ def one(call: Asks, seq: Number) -> EventShown:
     with snapshot(call.desk.engine) as connection:
         row = events.one(connection, seq)
     if row is None:
-        raise missing("There is no such event; those that were handled are forgotten after a time.")
+        raise missing(FORGOTTEN)
     return EventShown.model_validate(row)
 
 
 def replay_one(write: Writes, seq: Number) -> Replayed:
     """Another try for one that waits."""
+    if events.one(write.connection, seq) is None:
+        raise missing(FORGOTTEN)
     return _replayed(write, [seq], "It waits for no replay: it was handled, or is ready already.")
 
 

@@ -37,13 +37,15 @@ class Guard:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
-    def before(self, operation: Operation, answer: Handler) -> Handler:
-        """`answer` behind the guard; whatever goes wrong there becomes a problem here."""
+    def before(self, operation: Operation, answer: Handler, *, has_query: bool) -> Handler:
+        """`answer` behind the guard; whatever goes wrong there becomes a problem here. Without `has_query` it would not look at
+        what is asked for in its address.
+        """
 
         async def guarded(request: Request) -> Response:
             request.state.allowance = None
             try:
-                response = await self._answered(operation, answer, request)
+                response = await self._answered(operation, answer, request, has_query=has_query)
             except Exception as error:  # noqa: BLE001  every trouble becomes a problem, and is logged there
                 response = problems.answer(error, path=operation.path)
             response.headers.update(told(request.state.allowance))
@@ -51,13 +53,15 @@ class Guard:
 
         return guarded
 
-    async def _answered(self, operation: Operation, answer: Handler, request: Request) -> Response:
+    async def _answered(self, operation: Operation, answer: Handler, request: Request, *, has_query: bool) -> Response:
         token = await run_in_threadpool(self._token, request)
         allowance = request.state.allowance = await run_in_threadpool(self._allowance, token)
         if allowance is not None and allowance.is_spent:
             raise too_many(allowance)
         if operation.scope not in token.scopes:
             raise not_allowed(operation)
+        if not has_query and (word := next(iter(request.query_params), None)):
+            raise problems.unasked(word)
         address = f"{request.url.path}?{request.url.query}"
         with SpooledTemporaryFile(max_size=IN_MEMORY) as body:
             digest = await taken(request, operation, into=body) if operation.has_body else b""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from functools import partial
 from typing import Annotated, Any
 
 import psycopg
@@ -18,14 +17,13 @@ from infra import audit, sheets
 from infra.bulk_tables import Progress, Stage, Verdict
 from infra.database import hot, snapshot
 from infra.reports import exporting, imported
-from infra.sheet_text import MOST_BYTES
+from infra.sheet_text import MOST_BYTES, pieces
 from infra.sheets import Sheet
 from web.api.calls import CSV, PREFIX, Asks, Operation, Write, Writes
 from web.api.paging import Page, Paged, page
 from web.api.problems import invalid, missing
 from web.api.shapes import Asked, Number, Shape, Word
-
-PIECE = 65_536
+from web.room.calls import cut
 
 
 class Sending(Asked):
@@ -84,7 +82,7 @@ def receive(write: Writes, sending: Annotated[Sending, Query()]) -> Import:
     try:
         number = sheets.receive(
             write.connection,
-            iter(partial(write.body.read, PIECE), b""),
+            pieces(write.body.read),
             vault=write.desk.vault,
             name=sending.name,
             actor=write.actor,
@@ -100,9 +98,8 @@ def receive(write: Writes, sending: Annotated[Sending, Query()]) -> Import:
 def listed(call: Asks, asked: Annotated[Paged, Query()]) -> Page[Import]:
     """What was sent in, the newest first."""
     with snapshot(call.desk.engine) as connection:
-        found = sheets.listed(connection, before=asked.number, limit=asked.limit + 1)
-    more = found[asked.limit - 1].id if len(found) > asked.limit else None
-    return page(call, map(Import.model_validate, found[: asked.limit]), after=more)
+        found, last = cut(sheets.listed(connection, before=asked.number, limit=asked.limit + 1), asked.limit)
+    return page(call, map(Import.model_validate, found), after=last and last.id)
 
 
 def one(call: Asks, number: Number) -> Import:
@@ -115,11 +112,10 @@ def rows(call: Asks, number: Number, asked: Annotated[Wanting, Query()]) -> Page
     """The report, row by row: what is wrong first."""
     with snapshot(call.desk.engine) as connection:
         _known(connection, number)
-        found = imported.rows(
-            connection, number, verdict=asked.verdict, after=asked.place or None, limit=asked.limit + 1
-        )
-    more = found[asked.limit - 1].place if len(found) > asked.limit else None
-    return page(call, map(ImportRow.model_validate, found[: asked.limit]), after=more)
+        after = asked.place or None
+        found = imported.rows(connection, number, verdict=asked.verdict, after=after, limit=asked.limit + 1)
+    told, last = cut(found, asked.limit)
+    return page(call, map(ImportRow.model_validate, told), after=last and last.place)
 
 
 def exported(call: Asks, number: Number) -> Response:

@@ -16,6 +16,7 @@ from infra.reports import audited
 from web.api.calls import Asks, Operation
 from web.api.paging import Page, Paged, page
 from web.api.shapes import Shape, Word
+from web.room.calls import cut
 
 
 class Wanting(Paged):
@@ -50,9 +51,8 @@ def entries(call: Asks, asked: Annotated[Wanting, Query()]) -> Page[Entry]:
     """The audit log, the newest first."""
     wanted = audited.wanted_of(dict(call.query))
     with snapshot(call.desk.engine) as connection:
-        rows = audited.page(connection, wanted, before=asked.number, limit=asked.limit + 1)
-    more = rows[asked.limit - 1]["id"] if len(rows) > asked.limit else None
-    return page(call, map(Entry.model_validate, rows[: asked.limit]), after=more)
+        rows, last = cut(audited.page(connection, wanted, before=asked.number, limit=asked.limit + 1), asked.limit)
+    return page(call, map(Entry.model_validate, rows), after=last and last["id"])
 
 
 def settings(call: Asks) -> Page[Setting]:

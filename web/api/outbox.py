@@ -20,6 +20,7 @@ from web.api.paging import Page, Paged, page
 from web.api.problems import missing
 from web.api.shapes import Number, Shape
 from web.api.spelling import one_of
+from web.room.calls import cut
 
 
 class Wanting(Paged):
@@ -78,9 +79,8 @@ def listed(call: Asks, asked: Annotated[Wanting, Query()]) -> Page[Debt]:
     """What is or was owed, the newest first."""
     wanted = Wanted(status=asked.status or "", kind=asked.kind or "")
     with snapshot(call.desk.engine) as connection:
-        rows = outbox.page(connection, wanted, before=asked.number, limit=asked.limit + 1)
-    more = rows[asked.limit - 1]["id"] if len(rows) > asked.limit else None
-    return page(call, map(Debt.model_validate, rows[: asked.limit]), after=more)
+        rows, last = cut(outbox.page(connection, wanted, before=asked.number, limit=asked.limit + 1), asked.limit)
+    return page(call, map(Debt.model_validate, rows), after=last and last["id"])
 
 
 def summed(call: Asks) -> Page[OwedKind]:
@@ -116,7 +116,7 @@ def _debt(connection: psycopg.Connection[Any], call: Call, number: int) -> DebtS
     row = outbox.one(connection, number)
     if row is None:
         raise missing("There is no such thing owed; what was settled is forgotten after a time.")
-    message = messages.shown(connection, row, messages.style_of(call.desk.settings), now=call.now)
+    message = messages.shown(connection, row, call.desk.settings, now=call.now)
     deeds = [str(deed) for deed in outbox_acts.open_to(row)]
     return DebtShown.model_validate(row | {"message": message, "open": deeds})
 

@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from web.api.calls import Call
 from web.api.problems import no_place
+from web.reading import number_of
 
 T = TypeVar("T")
-HIGHEST_DIGITS = 18
 
 
 class Paged(BaseModel):
@@ -37,9 +37,9 @@ class Paged(BaseModel):
         """The same for lists that go on from a number. Raises Refusal."""
         if not (place := self.place):
             return None
-        if not (place.isascii() and place.isdecimal() and len(place) <= HIGHEST_DIGITS):
+        if (number := number_of(place)) is None:
             raise no_place()
-        return int(place)
+        return number
 
 
 class Page(BaseModel, Generic[T]):

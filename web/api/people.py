@@ -8,14 +8,13 @@ from pydantic import Field
 
 from domain.people import Role, Scope
 from infra import api_tokens, invitations, people
+from infra.api_tokens import MOST_DAYS
 from infra.database import snapshot
 from infra.people import Change, PeopleError
 from web.api.calls import Asks, Operation, Write, Writes
 from web.api.paging import Page, page
 from web.api.problems import invalid, missing
 from web.api.shapes import Asked, Number, Shape, Word
-
-LONGEST_DAYS = 3_652
 
 
 class PersonShown(Shape):
@@ -69,7 +68,7 @@ class NewToken(Asked):
 
     name: Word
     scopes: list[Scope] = Field(min_length=1, max_length=len(Scope))
-    days: int | None = Field(None, ge=1, le=LONGEST_DAYS)
+    days: int | None = Field(None, ge=1, le=MOST_DAYS)
 
 
 class TokenRevoked(Shape):
@@ -127,7 +126,12 @@ def tokens(call: Asks) -> Page[TokenShown]:
 
 
 def make_token(write: Writes, new: NewToken) -> Made:
-    """Makes a token, which is in this answer only. The role of who made the calling token bounds it too."""
+    """Makes a token, which is in this answer only. It may have no scope that the calling token has not, and the role of who
+    made that one bounds it too.
+    """
+    if beyond := set(new.scopes) - write.token.scopes:
+        detail = f"A token gives only what it may do itself, and this one may not {', '.join(sorted(beyond))}."
+        raise invalid(detail, field="scopes", remedy="Leave that out, or use a token that has it.")
     secret = api_tokens.make(
         write.connection,
         name=new.name,

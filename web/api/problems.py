@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -14,34 +14,38 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from domain.acts import ActError
+from domain.acts import ActError, TermError
 from domain.filters import FilterError
 from domain.sheets import SheetError
 from infra.api_answers import InFlight, OtherRequest
 from infra.database import OUTAGES
 from infra.outbox_acts import OutboxError
 from infra.people import PeopleError
-from infra.producers import ProducerError
+from infra.producers import ProducerError, UnknownProducerError
 from infra.reports.events import WantedError
 from infra.reports.places import PlaceError
+from web.api.calls import PREFIX
 from web.problems import Refusal
 
 log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
-DOCUMENT = "/api/v1/openapi.json"
+DOCUMENT = f"{PREFIX}/openapi.json"
 MEND = f"Mend the fields that `errors` names; {DOCUMENT} says what each may be."
+AGAIN = "Read the list again: it has all that there are."
 LOOK = f"Look at the paths in {DOCUMENT}."
-# How a sentence of ours, raised where something cannot be done, is answered; each says itself what to do.
+# How a sentence of ours, raised where something cannot be done, is answered, by the first kind that it is of.
 SENTENCES: dict[type[Exception], tuple[int, str]] = {
     ActError: (409, "Look at it as it stands now, then decide."),
     OutboxError: (409, "Read it again as it stands now, then decide."),
     PeopleError: (409, "Read the list again, then decide."),
+    UnknownProducerError: (404, AGAIN),
     ProducerError: (422, "Read the list of producers, then send another request."),
     SheetError: (409, "Read the import as it stands now, then decide."),
     FilterError: (422, "docs/room.md lists the words of the filter."),
     WantedError: (422, "docs/room.md lists the words of the filter."),
 }
+UNKNOWN = "nothing of this name is known here"
 REASONS = {
     400: "malformed",
     401: "not_signed_in",
@@ -88,11 +92,16 @@ class Problem(BaseModel):
 
 def missing(what: str) -> Refusal:
     """Something that is not there; `what` is a sentence."""
-    return Refusal(404, REASONS[404], what, "Read the list again: it has all that there are.")
+    return Refusal(404, REASONS[404], what, AGAIN)
 
 
 def invalid(detail: str, *, field: str, remedy: str) -> Refusal:
     return Refusal(422, REASONS[422], detail, remedy, field=field)
+
+
+def unasked(word: str) -> Refusal:
+    """What is answered to a word in an address that takes none."""
+    return invalid(f"{word[:100]} cannot be taken: {UNKNOWN}.", field=word[:100], remedy=MEND)
 
 
 def no_place() -> Refusal:
@@ -126,8 +135,8 @@ def told(error: Exception) -> Refusal:
     match error:
         case Refusal():
             return error
-        case RequestValidationError():
-            return _of_fields(error)
+        case RequestValidationError() | HTTPException(status_code=400):
+            return _of_reading(error)
         case InFlight():
             detail = "A request with this idempotency key is being answered."
             return Refusal(409, "in_flight", detail, "Send the same request again in a second.", retry_after=1)
@@ -143,6 +152,10 @@ def told(error: Exception) -> Refusal:
             return Refusal(status, REASONS.get(status, "failed"), detail, remedy, headers=headers)
         case PlaceError():
             return no_place()
+        case TermError():
+            return invalid(
+                str(error), field="until", remedy="Send an instant that lies ahead, such as 2030-12-24T09:00:00Z."
+            )
         case psycopg.DataError() if _is_of_input(error):
             detail = "A value cannot be kept: it holds a character or a number that the database does not take."
             return Refusal(422, REASONS[422], detail, "Send texts without the character NUL, and smaller numbers.")
@@ -160,7 +173,7 @@ def _is_of_input(error: psycopg.DataError) -> bool:
 
 def fields(error: RequestValidationError) -> list[FieldProblem]:
     """What is wrong with each field; never what it held."""
-    return [FieldProblem(field=_name(each["loc"]), problem=_sentence(each["msg"])) for each in error.errors()]
+    return [FieldProblem(field=_name(each["loc"]), problem=_sentence(each)) for each in error.errors()]
 
 
 def _of_sentence(error: Exception) -> Refusal:
@@ -171,8 +184,9 @@ def _of_sentence(error: Exception) -> Refusal:
     return Refusal(500, REASONS[500], "This request met a bug; nothing was changed.", remedy)
 
 
-def _of_fields(error: RequestValidationError) -> Refusal:
-    if error.errors()[0]["type"] == "json_invalid":
+def _of_reading(error: RequestValidationError | HTTPException) -> Refusal:
+    """Where even the framework's reader gave up, its text is no UTF-8, or is nested too deeply."""
+    if isinstance(error, HTTPException) or error.errors()[0]["type"] == "json_invalid":
         return Refusal(400, REASONS[400], "The body is no JSON.", "Send one JSON object, in UTF-8.", field="body")
     first, *more = fields(error)
     others = f" So cannot {len(more)} more." if more else ""
@@ -187,6 +201,10 @@ def _name(place: Sequence[Any]) -> str:
     return "".join(parts).lstrip(".") or str(place[0])
 
 
-def _sentence(message: str) -> str:
-    text = message.removeprefix("Value error, ").rstrip(".")
+def _sentence(error: Mapping[str, Any]) -> str:
+    match error["type"]:
+        case "extra_forbidden":
+            text = UNKNOWN
+        case _:
+            text = error["msg"].removeprefix("Value error, ").replace(" after validation", "").rstrip(".")
     return f"{text[:1].lower()}{text[1:]}."

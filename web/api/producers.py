@@ -17,7 +17,6 @@ from infra.reports import events
 from infra.tables import Producer, Scheme
 from web.api.calls import Asks, Operation, Write, Writes
 from web.api.paging import Page, page
-from web.api.problems import missing
 from web.api.shapes import Asked, Shape, Word
 
 LATELY = timedelta(days=1)
@@ -73,7 +72,7 @@ def listed(call: Asks) -> Page[ProducerShown]:
 
 def register(write: Writes, new: Registering) -> Secret:
     """Registers a producer, whose secret is in this answer only."""
-    secret = producer_acts.register_in(
+    secret = producer_acts.register(
         write.session,
         write.desk.vault,
         name=new.name,
@@ -87,8 +86,8 @@ def register(write: Writes, new: Registering) -> Secret:
 
 def rotate(write: Writes, name: Name, change: Rotating) -> Secret:
     """Gives one a new secret, which is in this answer only."""
-    producer = _known(write, name)
-    secret = producer_acts.rotate_in(
+    scheme = Scheme(producers.need(write.session, name).scheme)
+    secret = producer_acts.rotate(
         write.session,
         write.desk.vault,
         name=name,
@@ -97,31 +96,23 @@ def rotate(write: Writes, name: Name, change: Rotating) -> Secret:
         actor=write.actor,
         now=write.now,
     )
-    return _told(write, name, Scheme(producer.scheme), secret)
+    return _told(write, name, scheme, secret)
 
 
 def disable(write: Writes, name: Name) -> ProducerShown:
     """Refuses its deliveries from now on."""
-    return _changed(write, name, producer_acts.disable_in)
+    return _changed(write, name, producer_acts.disable)
 
 
 def enable(write: Writes, name: Name) -> ProducerShown:
     """Takes its deliveries again, by the secret that it had."""
-    return _changed(write, name, producer_acts.enable_in)
+    return _changed(write, name, producer_acts.enable)
 
 
 def _changed(write: Write, name: str, change: Callable[..., None]) -> ProducerShown:
-    _known(write, name)
     change(write.session, name=name, actor=write.actor, now=write.now)
     came = events.by_producer(write.connection, since=write.now - LATELY)
-    return _shown(_known(write, name), came.get(name, (0, 0)))
-
-
-def _known(write: Write, name: str) -> Producer:
-    found = next((each for each in producers.listed(write.session) if each.name == name), None)
-    if found is None:
-        raise missing("There is no producer of this name.")
-    return found
+    return _shown(producers.need(write.session, name), came.get(name, (0, 0)))
 
 
 def _shown(producer: Producer, came: tuple[int, int]) -> ProducerShown:

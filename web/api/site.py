@@ -99,7 +99,8 @@ def _behind(guard: Guard, operation: Operation) -> type[APIRoute]:
 
     class Guarded(APIRoute):
         def get_route_handler(self) -> Handler:
-            return guard.before(operation, super().get_route_handler())
+            has_query = bool(self.dependant.query_params)
+            return guard.before(operation, super().get_route_handler(), has_query=has_query)
 
     return Guarded
 

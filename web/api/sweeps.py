@@ -16,6 +16,7 @@ from web.api.calls import Asks, Operation
 from web.api.paging import Page, Paged, page
 from web.api.shapes import Shape, seconds
 from web.api.spelling import one_of
+from web.room.calls import cut
 
 
 class JobShown(Shape):
@@ -60,11 +61,10 @@ def jobs(call: Asks) -> Page[JobShown]:
 def runs(call: Asks, asked: Annotated[Wanting, Query()]) -> Page[Run]:
     """The ledger, the newest first."""
     with snapshot(call.desk.engine) as connection:
-        rows = sweeps.runs(
-            connection, job=asked.job or "", is_loud=asked.loud, before=asked.number, limit=asked.limit + 1
-        )
-    more = rows[asked.limit - 1]["id"] if len(rows) > asked.limit else None
-    return page(call, map(Run.model_validate, rows[: asked.limit]), after=more)
+        job, before = asked.job or "", asked.number
+        found = sweeps.runs(connection, job=job, is_loud=asked.loud, before=before, limit=asked.limit + 1)
+    rows, last = cut(found, asked.limit)
+    return page(call, map(Run.model_validate, rows), after=last and last["id"])
 
 
 def _job(job: Job) -> JobShown:

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from domain.money import Amounts
+from infra.escalated import Item
 from infra.reports import today
-from infra.reports.today import Escalated
 from web.api.calls import Asks, Operation
 from web.api.shapes import Money, Shape, money, moneys, with_money
 
@@ -148,14 +148,13 @@ def _lapsing(row: dict[str, Any]) -> Lapsing:
     return Lapsing.model_validate(with_money(row, "at_risk", "spend_a_day") | asked)
 
 
-def climbed_of(each: Escalated) -> Climbed:
-    item = each.item
+def climbed_of(item: Item) -> Climbed:
     lost: Amounts = item.lapse.not_delivered if item.lapse else {}
     return Climbed(
-        id=each.id,
+        id=item.authorization_id,
         key=item.key,
         step=item.step,
-        cause=each.cause,
+        cause=item.cause_in_words,
         handle=item.handle,
         reference=item.reference,
         opened_at=item.opened_at,

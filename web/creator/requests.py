@@ -11,11 +11,11 @@ from infra.links import Visit
 from web.creator import answers
 from web.creator.scene import Asked
 from web.creator.speech import LANGUAGES, Speech, language_for, speech
-from web.reading import Scope, headers_of
+from web.headers import security
+from web.reading import Scope, headers_of, number_of
 
 PREFIX = "/c/"
 MOST_FIELDS = 20
-LONGEST_NUMBER = 18
 Where = Mapping[str, str]
 
 
@@ -44,11 +44,10 @@ class Request:
     @property
     def asked(self) -> Asked:
         chosen = self.where.get("lang", "")
-        post = self.where.get("post", "")
         return Asked(
             base=PREFIX + self.token,
             query=f"?lang={chosen}" if chosen in LANGUAGES else "",
-            post=int(post) if post.isascii() and post.isdigit() and len(post) <= LONGEST_NUMBER else None,
+            post=number_of(self.where.get("post", "")),
             mark=self.where.get("a", "") if answers.MARK.fullmatch(self.where.get("a", "")) else "",
         )
 
@@ -97,22 +96,16 @@ def fields_of(encoded: bytes) -> Where:
     return {name: values[0].replace("\x00", "") for name, values in fields.items()}
 
 
-def fixed_headers(style_hash: str) -> list[tuple[bytes, bytes]]:
+def fixed_headers(style_hash: str, *, is_https: bool) -> list[tuple[bytes, bytes]]:
     policy = (
         f"default-src 'none'; style-src '{style_hash}'; img-src 'self'; form-action 'self'; "
         "base-uri 'none'; frame-ancestors 'none'"
     )
-    headers = {
+    headers = security(is_https=is_https) | {
         "content-type": "text/html; charset=utf-8",
         "content-security-policy": policy,
         "referrer-policy": "no-referrer",
         "cache-control": "no-store",
-        "x-robots-tag": "noindex, nofollow, noarchive",
-        "x-content-type-options": "nosniff",
-        "x-frame-options": "DENY",
-        "cross-origin-opener-policy": "same-origin",
-        "cross-origin-resource-policy": "same-origin",
-        "permissions-policy": "camera=(), geolocation=(), microphone=()",
         "vary": "accept-language",
     }
     return [(name.encode(), value.encode()) for name, value in headers.items()]

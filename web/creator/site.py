@@ -31,9 +31,9 @@ from web.creator.answers import Complaint, Desk, letter_of
 from web.creator.pages import Pages
 from web.creator.requests import PREFIX, Answer, Request, Where, fields_of, fixed_headers, is_ours, request_of
 from web.creator.scene import Scene, scene_of
-from web.creator.throttle import PER_ADDRESS, PER_LINK, WRONG_LINK_COSTS, Throttle, address_of
 from web.flusher import Flusher, StorageAwayError, UnkeepableError
 from web.reading import ClientLeft, Receive, Scope, Send, body_of
+from web.throttle import Allowance, Throttle, address_of
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -42,6 +42,10 @@ T = TypeVar("T")
 LARGEST_FORM = 200_000
 # How long an answer's page is held back for what comes of it, so that most people see the outcome at once.
 TURNS, TURN_SECONDS = 8, 0.5
+# A person with many posts answers them all in a minute; a machine that tries links does not get far.
+PER_LINK, PER_ADDRESS = Allowance(burst=40, per_second=0.5), Allowance(burst=120, per_second=1)
+# A link that is none costs its address so much more.
+WRONG_LINK_COSTS = 8
 ABOUT_A_POST = ("code", "extended", "decline")
 ANSWERS = (*ABOUT_A_POST, "later", "resume")
 # Not the address: it is the way to somebody's page.
@@ -68,7 +72,7 @@ class Site:
         self._host = urlsplit(settings.public_url).netloc
         self._pages = Pages(is_simulation=is_simulation)
         self._per_link, self._per_address = Throttle(PER_LINK), Throttle(PER_ADDRESS)
-        self._headers = fixed_headers(self._pages.style_hash)
+        self._headers = fixed_headers(self._pages.style_hash, is_https=settings.is_https)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = request_of(scope, self._clock.now())
@@ -193,10 +197,9 @@ class Site:
         return Answer(status=200, html=self._pages.notice(t, "fresh_button", t("fresh_done")))
 
     async def _keep(self, letter: Letter, link: Visit | Expired) -> None:
-        letters = inbox.traced([letter]) if tracing.is_on() else [letter]
         try:
             with tracing.child("commit", {"events": 1}):
-                (receipt,) = await self._flusher.post(letters)
+                (receipt,) = await self._flusher.post(inbox.traced([letter]))
         except UnkeepableError:
             # Text that the database cannot hold never comes this far; if it does, asking again is no remedy.
             raise StorageAwayError from None

@@ -54,7 +54,7 @@ def sign_out(desk: Desk, call: Call) -> Response:
         audit.note(connection, at=call.now, actor=call.visitor.actor, act="person.signed_out")
     desk.live.forget(call.visitor.session)
     answer = RedirectResponse(SIGN_IN, status_code=303)
-    Cookie(is_secure=desk.settings.public_url.startswith("https://")).take(answer)
+    Cookie(is_secure=desk.settings.is_https).take(answer)
     return answer
 
 

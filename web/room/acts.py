@@ -21,16 +21,15 @@ from infra import bulks
 from infra.database import hot
 from infra.reports import concerned
 from infra.reports.concerned import Chosen
-from web.room.calls import Call, Desk, Page
+from web.reading import number_of
+from web.room.calls import A_PAGE, REFRESH_SECONDS, Call, Desk, Page, cut
+from web.room.rendering import field
 
 # How many of those that an act concerns are named before it is confirmed.
 NAMED = 8
-# So often a page without a script looks again while something goes on.
-REFRESH_SECONDS = 2
 LONGEST_NONCE = 64
 # What a form or a link about an act may say. A word that is left unread would widen it.
 FIELDS = frozenset({"act", "key", "everything", "query", "until", "count", "nonce", "csrf"})
-A_PAGE = 50
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,7 +61,7 @@ def preview(desk: Desk, call: Call) -> Response:
 
 def begin(desk: Desk, call: Call) -> Response:
     """Begins what was confirmed; what cannot be is asked again, with the reason."""
-    order, nonce = _order(call.form), _text(call.form, "nonce")
+    order, nonce = _order(call.form), field(call.form, "nonce")
     if not 0 < len(nonce) <= LONGEST_NONCE or not nonce.isalnum():
         raise HTTPException(400)
     try:
@@ -87,9 +86,8 @@ def begin(desk: Desk, call: Call) -> Response:
 def listed(desk: Desk, call: Call) -> Response:
     """What was done, the newest first."""
     with hot(desk.engine) as connection:
-        found = bulks.listed(connection, before=call.before, limit=A_PAGE + 1)
-    more = found[A_PAGE - 1].id if len(found) > A_PAGE else None
-    return desk.render(call, "room/acts.html", bulks=found[:A_PAGE], more=more)
+        found, last = cut(bulks.listed(connection, before=call.before, limit=A_PAGE + 1))
+    return desk.render(call, "room/acts.html", bulks=found, more=last and last.id)
 
 
 def one(desk: Desk, call: Call, *, complaint: str = "", status: int = 200) -> Response:
@@ -178,21 +176,21 @@ def _order(fields: ImmutableMultiDict[str, Any]) -> Order:
             422, f"Not understood: {', '.join(strange)}. A filter stands in `query`, encoded as one value."
         )
     try:
-        act = Act(_text(fields, "act"))
+        act = Act(field(fields, "act"))
         chosen = _chosen(fields)
     except FilterError as error:
         raise HTTPException(422, f"The filter cannot be read: {error}.") from None
     except ValueError:
         raise HTTPException(422, f"Choose what to do: one of {', '.join(Act)}.") from None
-    return Order(act=act, chosen=chosen, until=_text(fields, "until").strip())
+    return Order(act=act, chosen=chosen, until=field(fields, "until").strip())
 
 
 def _chosen(fields: ImmutableMultiDict[str, Any]) -> Chosen:
     keys = tuple(dict.fromkeys(key for key in fields.getlist("key") if isinstance(key, str) and key))
-    if _text(fields, "everything"):
+    if field(fields, "everything"):
         if "query" not in fields:
             raise HTTPException(422, "Say what all of them match: `query`, which is empty for all there are.")
-        return Chosen.by(_text(fields, "query"))
+        return Chosen.by(field(fields, "query"))
     # The list's form brings its filter in any case: without a tick nothing is meant by it.
     if not keys:
         raise HTTPException(422, "Choose authorizations first: tick some, or all that the filter matches.")
@@ -200,15 +198,10 @@ def _chosen(fields: ImmutableMultiDict[str, Any]) -> Chosen:
 
 
 def _typed(fields: ImmutableMultiDict[str, Any]) -> int:
-    text = _text(fields, "count").replace(",", "").strip()
-    if not text.isdecimal():
+    typed = number_of(field(fields, "count").replace(",", "").strip())
+    if typed is None:
         raise ActError("Type how many it concerns, to confirm it.")
-    return int(text)
-
-
-def _text(fields: ImmutableMultiDict[str, Any], name: str) -> str:
-    value = fields.get(name)
-    return value if isinstance(value, str) else ""
+    return typed
 
 
 PAGES = (

@@ -10,16 +10,13 @@ from starlette.responses import RedirectResponse, Response
 from domain.outcome import SENTENCES
 from domain.people import Role
 from infra import advertisers as connected
-from infra import audit
 from infra.database import hot, snapshot
 from infra.reports import advertisers, lapses
 from infra.tiktok.limits import LEVELS
-from web.room.calls import Call, Desk, Page
+from web.room.calls import A_PAGE, Call, Desk, Page, cut
 
-A_PAGE, MOST_RISKS, MOST_LAPSES = 50, 10, 12
+MOST_RISKS, MOST_LAPSES = 10, 12
 REPORTED = timedelta(days=90)
-# As for a look that somebody asks for on the command line.
-APART = timedelta(minutes=1)
 LONGEST_ID = 64
 
 
@@ -27,11 +24,10 @@ def listed(desk: Desk, call: Call) -> Response:
     """All of them by id, in pages."""
     after = call.query.get("after", "")[:LONGEST_ID]
     with snapshot(desk.engine) as connection:
-        rows = advertisers.page(connection, after=after, limit=A_PAGE + 1)
-        shown_ = rows[:A_PAGE]
-        exposures = advertisers.exposures(connection, [row["advertiser_id"] for row in shown_])
-    more = shown_[-1]["advertiser_id"] if len(rows) > A_PAGE else None
-    return desk.render(call, "room/advertisers.html", rows=shown_, exposures=exposures, after=after, more=more)
+        rows, last = cut(advertisers.page(connection, after=after, limit=A_PAGE + 1))
+        exposures = advertisers.exposures(connection, [row["advertiser_id"] for row in rows])
+    more = last and last["advertiser_id"]
+    return desk.render(call, "room/advertisers.html", rows=rows, exposures=exposures, after=after, more=more)
 
 
 def shown(desk: Desk, call: Call) -> Response:
@@ -69,11 +65,8 @@ def look(desk: Desk, call: Call) -> Response:
     """Brings the next look forward, as `everspark look` does."""
     advertiser_id = call.path["id"]
     with hot(desk.engine) as connection:
-        if not connected.look_soon(connection, [advertiser_id], now=call.now, apart=APART, is_asked=True):
+        if not connected.want_look(connection, [advertiser_id], actor=call.visitor.actor, now=call.now):
             raise HTTPException(409, "This advertiser is not connected, so TikTok cannot be asked about it.")
-        audit.note(
-            connection, at=call.now, actor=call.visitor.actor, act="advertiser.look_wanted", subject=advertiser_id
-        )
     desk.nudges.looks()
     return RedirectResponse(f"/advertisers/{advertiser_id}?asked", status_code=303)
 

@@ -9,9 +9,7 @@ from starlette.responses import Response
 from domain.people import Role
 from infra.database import snapshot
 from infra.reports import audited
-from web.room.calls import Call, Desk, Page
-
-A_PAGE = 50
+from web.room.calls import A_PAGE, Call, Desk, Page, cut
 
 
 def shown(desk: Desk, call: Call) -> Response:
@@ -19,15 +17,14 @@ def shown(desk: Desk, call: Call) -> Response:
     wanted = audited.wanted_of(call.query)
     before = call.before
     with snapshot(desk.engine) as connection:
-        rows = audited.page(connection, wanted, before=before, limit=A_PAGE + 1)
-    more = rows[A_PAGE - 1]["id"] if len(rows) > A_PAGE else None
+        rows, last = cut(audited.page(connection, wanted, before=before, limit=A_PAGE + 1))
     return desk.render(
         call,
         "room/audit.html",
         wanted=wanted,
-        rows=rows[:A_PAGE],
+        rows=rows,
         before=before,
-        older=urlencode(wanted.parts | {"before": str(more)}) if more else "",
+        older=urlencode(wanted.parts | {"before": last["id"]}) if last else "",
     )
 
 

@@ -20,7 +20,7 @@ from domain.people import Role
 from infra import audit, views
 from infra.database import hot
 from infra.reports import exporting, listing
-from infra.reports.listing import MOST_COUNTED, Listed
+from infra.reports.listing import Listed, Matches
 from infra.reports.places import PlaceError
 from infra.views import ViewError
 from web.room import rendering
@@ -28,6 +28,7 @@ from web.room.calls import Call, Desk, Page
 
 PATH = "/authorizations"
 PLACES = ("after", "before")
+NOTHING = Matches(ids=(), is_all=True)
 SORTS = {
     Sort.END: "what ends first",
     Sort.MONEY: "most money at risk",
@@ -79,7 +80,7 @@ def shown(desk: Desk, call: Call) -> Response:
     """One page. An address that says the same in other words leads to the one that is for keeping."""
     looked = looked_for(call.query)
     if looked.complaints:
-        return _rendered(desk, call, looked, Listed(rows=[]), 0, status=422)
+        return _rendered(desk, call, looked, Listed(rows=[]), NOTHING, status=422)
     after, before = (call.query.get(name, "") for name in PLACES)
     address = _address(looked.query, after=after, before=before)
     if address != call.url:
@@ -92,7 +93,7 @@ def shown(desk: Desk, call: Call) -> Response:
             )
     except PlaceError:
         return RedirectResponse(_address(looked.query), status_code=303)
-    return _rendered(desk, call, looked, page, len(matches.ids))
+    return _rendered(desk, call, looked, page, matches)
 
 
 def export(desk: Desk, call: Call) -> Response:
@@ -165,7 +166,7 @@ def _chip(looked: Looked, alone: dict[str, Any], without: dict[str, Any]) -> Lin
     return Link(words=words_of(replace(Filter(), **alone)), href=_address(less.query))
 
 
-def _rendered(desk: Desk, call: Call, looked: Looked, page: Listed, count: int, *, status: int = 200) -> Response:
+def _rendered(desk: Desk, call: Call, looked: Looked, page: Listed, matches: Matches, *, status: int = 200) -> Response:
     with hot(desk.engine) as connection:
         kept = views.of_user(connection, call.visitor.user_id)
         advertisers = connection.execute(ADVERTISERS, [NAMED]).fetchall()
@@ -177,8 +178,8 @@ def _rendered(desk: Desk, call: Call, looked: Looked, page: Listed, count: int, 
         words=words_of(looked.wanted),
         complaints={each.name: each.remedy for each in looked.complaints},
         page=page,
-        count=count,
-        counted=f"more than {MOST_COUNTED:,}" if count > MOST_COUNTED else f"{count:,}",
+        count=matches.count,
+        counted=f"{'' if matches.is_all else 'more than '}{matches.count:,}",
         chips=list(chips_of(looked)),
         sorts=[_sorted(looked, sort) for sort in SORTS],
         usual=[Link(words=words, href=_address(query)) for words, query in USUAL.items()],

@@ -5,10 +5,10 @@ A page ends early by raising starlette's HTTPException: its status and detail be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from sqlalchemy import Engine
 from starlette.datastructures import FormData, QueryParams
@@ -22,6 +22,7 @@ from infra.settings import Settings
 from infra.vault import Vault
 from web import flusher
 from web.forecast import Foresight
+from web.reading import number_of
 
 if TYPE_CHECKING:
     from web.room.live import Live
@@ -39,12 +40,15 @@ class Nudging(flusher.Nudging, Protocol):
     def looks(self) -> None: ...
 
 
-LONGEST_NUMBER = 18
+T = TypeVar("T")
+A_PAGE = 50
+# So often a page without a script looks again while something goes on.
+REFRESH_SECONDS = 2
 
 
-def number_of(text: str) -> int | None:
-    """A number that a row can have; None for anything else."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= LONGEST_NUMBER else None
+def cut(rows: Sequence[T], most: int = A_PAGE) -> tuple[Sequence[T], T | None]:
+    """Of one more than a page, the page; and its last row where more follow, from which a list goes on."""
+    return rows[:most], rows[most - 1] if len(rows) > most else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,7 +83,6 @@ class Call:
     path: Mapping[str, Any] = field(default_factory=dict)
     query: QueryParams = field(default_factory=QueryParams)
     form: FormData = field(default_factory=FormData)
-    wants_json: bool = False
     wants_events: bool = False
     mark: str = ""
     is_refresh: bool = False

@@ -11,15 +11,17 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from domain.people import Role
-from infra import advice, creator_acts
+from infra import acts, advice, creator_acts, inbox
 from infra.chosen import policy_of
+from infra.contract import key_of_creator
 from infra.database import hot, snapshot
 from infra.reports import creators
 from infra.reports.creators import Row
-from web.room.calls import Call, Desk, Page
+from web.reading import number_of
+from web.room.calls import A_PAGE, Call, Desk, Page, cut
 from web.room.rendering import field
 
-A_PAGE, THEIRS, LINKS = 50, 25, 12
+THEIRS, LINKS = 25, 12
 WHEN = "Say a day that lies ahead, such as 2026-12-24."
 Said = tuple[str, Mapping[str, Any]]
 
@@ -32,11 +34,10 @@ def listed(desk: Desk, call: Call) -> Response:
     """All of them by handle, or those whose handle begins with what is searched for."""
     search, after = call.query.get("search", "")[:100], call.query.get("after", "")
     with snapshot(desk.engine) as connection:
-        rows = creators.page(connection, search=search, after=after, limit=A_PAGE + 1)
-        shown_ = rows[:A_PAGE]
-        records = creators.records(connection, [row["id"] for row in shown_], now=call.now)
-    more = shown_[-1]["handle"] if len(rows) > A_PAGE else None
-    return desk.render(call, "room/creators.html", rows=shown_, records=records, search=search, after=after, more=more)
+        rows, last = cut(creators.page(connection, search=search, after=after, limit=A_PAGE + 1))
+        records = creators.records(connection, [row["id"] for row in rows], now=call.now)
+    more = last and last["handle"]
+    return desk.render(call, "room/creators.html", rows=rows, records=records, search=search, after=after, more=more)
 
 
 def shown(desk: Desk, call: Call, *, link: str = "", complaint: str = "", status: int = 200) -> Response:
@@ -114,11 +115,12 @@ def make_link(desk: Desk, call: Call) -> Response:
 def revoke_links(desk: Desk, call: Call) -> Response:
     """All that still work, or the one that the form names."""
     only = field(call.form, "link")
-    if only and not (only.isascii() and only.isdecimal() and len(only) < 19):  # noqa: PLR2004 - a bigint
+    number = number_of(only)
+    if only and number is None:
         raise HTTPException(400)
     with hot(desk.engine) as connection:
         row = _known(connection, call)
-        number, actor = int(only) if only else None, call.visitor.actor
+        actor = call.visitor.actor
         creator_acts.revoke_links(connection, row["id"], row["handle"], only=number, actor=actor, now=call.now)
     return RedirectResponse(f"/creators/{call.path['id']}#links", status_code=303)
 
@@ -130,8 +132,8 @@ def _tells(desk: Desk, call: Call, said: Callable[[], Said]) -> Response:
         return shown(desk, call, complaint=str(error), status=422)
     with hot(desk.engine) as connection:
         handle = _known(connection, call)["handle"]
-        mailbox = creator_acts.tell(connection, handle, type_, facts, actor=call.visitor.actor, now=call.now)
-    desk.nudges.mailboxes([mailbox])
+        letter = acts.tell(connection, key_of_creator(handle), type_, facts, actor=call.visitor.actor, now=call.now)
+    desk.nudges.mailboxes([inbox.mailbox_of(letter.key)])
     return RedirectResponse(f"/creators/{call.path['id']}?noted", status_code=303)
 
 

@@ -6,9 +6,7 @@ from starlette.responses import Response
 
 from infra.database import snapshot
 from infra.reports import climbing
-from web.room.calls import Call, Desk, Page
-
-A_PAGE = 50
+from web.room.calls import A_PAGE, Call, Desk, Page
 
 
 def listed(desk: Desk, call: Call) -> Response:

@@ -14,10 +14,10 @@ from infra.kept_events import KEPT, TOLD
 from infra.replays import Replayed
 from infra.reports import events
 from infra.reports.events import AGES, OUTCOMES, REPLAYABLE, Wanted, WantedError, wanted_in, wanted_of
-from web.room.calls import Call, Desk, Page, number_of
+from web.reading import number_of
+from web.room.calls import A_PAGE, Call, Desk, Page
 from web.room.rendering import field
 
-A_PAGE = 50
 TYPES = sorted({*KEPT, *TOLD})
 
 

@@ -52,11 +52,11 @@ class Cookie:
     def lend(self, answer: Response, sealed: str) -> None:
         """What has to come back from the issuer of OpenID Connect: within minutes, to the door alone."""
         answer.set_cookie(
-            self._lent, sealed, max_age=600, path="/sign-in", secure=self.is_secure, httponly=True, samesite="lax"
+            self._lent, sealed, max_age=600, path=SIGN_IN, secure=self.is_secure, httponly=True, samesite="lax"
         )
 
     def take_back(self, answer: Response) -> None:
-        answer.delete_cookie(self._lent, path="/sign-in", secure=self.is_secure, httponly=True, samesite="lax")
+        answer.delete_cookie(self._lent, path=SIGN_IN, secure=self.is_secure, httponly=True, samesite="lax")
 
     def lent(self, cookies: Mapping[str, str]) -> str:
         return cookies.get(self._lent, "")
@@ -85,7 +85,7 @@ class Guard:
         self._engine, self._vault, self._clock, self._listening = engine, vault, clock, listening
         self._host = urlsplit(settings.public_url).netloc
         self.is_open = is_simulation and is_loopback(settings.host)
-        self.cookie = Cookie(is_secure=settings.public_url.startswith("https://"))
+        self.cookie = Cookie(is_secure=settings.is_https)
 
     def visitor(self, request: Request) -> Visitor | None:
         """Who is signed in; in an open simulation, everybody is. Raises what the database raises."""

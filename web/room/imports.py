@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 from io import BytesIO
 from urllib.parse import urlencode
 
@@ -18,15 +17,11 @@ from infra.bulk_tables import Stage, Verdict
 from infra.database import hot, snapshot
 from infra.reports import exporting, imported
 from infra.sheet_sample import sample
-from infra.sheet_text import MOST_BYTES
+from infra.sheet_text import MOST_BYTES, pieces
 from infra.sheets import Sheet
-from web.room.calls import Call, Desk, Page
+from web.room.calls import A_PAGE, REFRESH_SECONDS, Call, Desk, Page, cut
 from web.room.rendering import field
 
-A_PAGE = 50
-# So often a page without a script looks again while something goes on.
-REFRESH_SECONDS = 2
-PIECE = 65_536
 # What a form may carry beside the sheet.
 REST_OF_FORM = 100_000
 CSV = "text/csv; charset=utf-8"
@@ -41,13 +36,13 @@ SHOWN = {
 def listed(desk: Desk, call: Call, *, complaint: str = "", status: int = 200) -> Response:
     """What was sent in, the newest first, and the form for the next one."""
     with hot(desk.engine) as connection:
-        found = sheets.listed(connection, before=call.before, limit=A_PAGE + 1)
+        found, last = cut(sheets.listed(connection, before=call.before, limit=A_PAGE + 1))
     return desk.render(
         call,
         "room/imports.html",
         status=status,
-        sheets=found[:A_PAGE],
-        more=found[A_PAGE - 1].id if len(found) > A_PAGE else None,
+        sheets=found,
+        more=last and last.id,
         may_act=call.visitor.role.may(Role.OPERATOR),
         complaint=complaint,
     )
@@ -74,19 +69,17 @@ def one(desk: Desk, call: Call, *, complaint: str = "", status: int = 200) -> Re
         raise HTTPException(404, "There is no such part of the report.")
     with snapshot(desk.engine) as connection:
         sheet = _need(sheets.load(connection, call.path["id"]))
-        rows = imported.rows(
-            connection, sheet.id, verdict=verdict or None, after=call.query.get("after"), limit=A_PAGE + 1
-        )
-    after = rows[A_PAGE - 1].place if len(rows) > A_PAGE else ""
+        after = call.query.get("after")
+        rows, last = cut(imported.rows(connection, sheet.id, verdict=verdict or None, after=after, limit=A_PAGE + 1))
     return desk.render(
         call,
         "room/import.html",
         status=status,
         sheet=sheet,
-        rows=rows[:A_PAGE],
+        rows=rows,
         show=verdict,
         words=SHOWN,
-        more=urlencode([*([("show", verdict)] if verdict else []), ("after", after)]) if after else "",
+        more=urlencode(({"show": verdict} if verdict else {}) | {"after": last.place}) if last else "",
         is_applying=sheet.stage is Stage.APPLY,
         refresh_seconds=REFRESH_SECONDS if sheet.status.is_open else None,
         may_act=call.visitor.role.may(Role.OPERATOR),
@@ -145,12 +138,8 @@ def _sheet_of(form: FormData) -> tuple[str, Iterator[bytes]]:
     if has_file == bool(pasted.strip()):
         raise SheetError("Choose a file, or paste the rows with their heading: one of the two.")
     if isinstance(upload, UploadFile) and has_file:
-        return upload.filename or "", _pieces(upload.file.read)
-    return "", _pieces(BytesIO(pasted.encode(errors="replace")).read)
-
-
-def _pieces(read: Callable[[int], bytes]) -> Iterator[bytes]:
-    return iter(partial(read, PIECE), b"")
+        return upload.filename or "", pieces(upload.file.read)
+    return "", pieces(BytesIO(pasted.encode(errors="replace")).read)
 
 
 def _download(parts: Iterable[str], name: str) -> Response:

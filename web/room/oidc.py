@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -72,7 +72,7 @@ class Known:
 
 
 class Issuer:
-    """One issuer. `make_http` gives a client for reading what it publishes."""
+    """One issuer."""
 
     def __init__(
         self,
@@ -81,10 +81,9 @@ class Issuer:
         client_id: str,
         client_secret: str,
         back: str,
-        make_http: Callable[[], httpx.Client] = lambda: httpx.Client(timeout=TIMEOUT_SECONDS),
     ) -> None:
         self._address, self._client_id, self._client_secret = address, client_id, client_secret
-        self._back, self._make_http = back, make_http
+        self._back = back
         self._known: Known | None = None
 
     @classmethod
@@ -205,7 +204,7 @@ class Issuer:
         return known
 
     def _read(self, now: datetime) -> Known:
-        with self._make_http() as http:
+        with httpx.Client(timeout=TIMEOUT_SECONDS) as http:
             metadata = http.get(f"{self._address}/.well-known/openid-configuration").raise_for_status().json()
             if metadata["issuer"].rstrip("/") != self._address:
                 raise ValueError("it says that it is another issuer")

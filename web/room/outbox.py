@@ -13,9 +13,7 @@ from infra.database import hot, snapshot
 from infra.outbox_acts import OutboxError, open_to
 from infra.reports import messages, outbox, summaries
 from infra.reports.outbox import KINDS, STATUSES, Wanted
-from web.room.calls import Call, Desk, Page
-
-A_PAGE = 50
+from web.room.calls import A_PAGE, Call, Desk, Page, cut
 
 
 def listed(desk: Desk, call: Call) -> Response:
@@ -25,15 +23,15 @@ def listed(desk: Desk, call: Call) -> Response:
         raise HTTPException(422, f"Choose how it stands from {', '.join(STATUSES)}, and the kind from the page's list.")
     before = call.before
     with snapshot(desk.engine) as connection:
-        rows = outbox.page(connection, wanted, before=before, limit=A_PAGE + 1)
+        rows, last = cut(outbox.page(connection, wanted, before=before, limit=A_PAGE + 1))
         standing = outbox.standing(connection)
         waits = summaries.waits(connection) if wanted.status in ("", "owed") else ()
     return desk.render(
         call,
         "room/outbox.html",
         wanted=wanted,
-        rows=rows[:A_PAGE],
-        more=rows[A_PAGE - 1]["id"] if len(rows) > A_PAGE else None,
+        rows=rows,
+        more=last and last["id"],
         before=before,
         standing=standing,
         remedies=[wait for wait in waits if wait.remedy],
@@ -49,7 +47,7 @@ def shown(desk: Desk, call: Call, *, complaint: str = "", status: int = 200) -> 
         row = outbox.one(connection, call.path["id"])
         if row is None:
             raise HTTPException(404, "There is no such thing owed; what was settled is forgotten after a time.")
-        message = messages.shown(connection, row, messages.style_of(desk.settings), now=call.now)
+        message = messages.shown(connection, row, desk.settings, now=call.now)
     deeds = open_to(row) if call.visitor.role.may(Role.OPERATOR) else ()
     return desk.render(
         call, "room/debt.html", status=status, row=row, message=message, deeds=deeds, complaint=complaint

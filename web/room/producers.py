@@ -76,9 +76,10 @@ def register(desk: Desk, call: Call) -> Response:
     name, scheme = field(call.form, "name").strip(), field(call.form, "scheme")
     given = field(call.form, "secret").strip() or None
     try:
-        secret = producer_acts.register(
-            desk.engine, desk.vault, name=name, scheme=scheme, secret=given, actor=call.visitor.actor, now=call.now
-        )
+        with transaction(desk.engine) as session:
+            secret = producer_acts.register(
+                session, desk.vault, name=name, scheme=scheme, secret=given, actor=call.visitor.actor, now=call.now
+            )
     except ProducerError as error:
         return shown(desk, call, complaint=str(error), status=422)
     return shown(desk, call, name=name, secret=secret)
@@ -91,15 +92,16 @@ def rotate(desk: Desk, call: Call) -> Response:
         raise HTTPException(422, "Choose how long the old secret stays valid from what the form offers.")
     name, given = call.path["name"], field(call.form, "secret").strip() or None
     try:
-        secret = producer_acts.rotate(
-            desk.engine,
-            desk.vault,
-            name=name,
-            overlap=timedelta(hours=int(hours)),
-            secret=given,
-            actor=call.visitor.actor,
-            now=call.now,
-        )
+        with transaction(desk.engine) as session:
+            secret = producer_acts.rotate(
+                session,
+                desk.vault,
+                name=name,
+                overlap=timedelta(hours=int(hours)),
+                secret=given,
+                actor=call.visitor.actor,
+                now=call.now,
+            )
     except ProducerError as error:
         return shown(desk, call, complaint=str(error), status=422)
     return shown(desk, call, name=name, secret=secret)
@@ -116,7 +118,8 @@ def enable(desk: Desk, call: Call) -> Response:
 
 def _changed(desk: Desk, call: Call, change: Callable[..., None]) -> Response:
     try:
-        change(desk.engine, name=call.path["name"], actor=call.visitor.actor, now=call.now)
+        with transaction(desk.engine) as session:
+            change(session, name=call.path["name"], actor=call.visitor.actor, now=call.now)
     except ProducerError as error:
         return shown(desk, call, complaint=str(error), status=404)
     return RedirectResponse("/producers", status_code=303)

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
-from starlette.datastructures import FormData
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import compile_path
 
 from domain.explaining import told_why
 from domain.reasons import sentence
-from web import pages
-from web.pages import HERE, Simulation
+from web import wording
 from web.room.calls import Call, Knock, Page, Visitor
+from web.simulation import Simulation
 
-# Groups of the navigation, in reading order; a page that is not in the route table gets no link.
+TEMPLATES = Path(__file__).parents[1] / "templates"
+# Groups of the navigation, in reading order.
 NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
     "": (
         ("/", "Today"),
@@ -75,6 +76,7 @@ class Rendering:
             "now": call.now,
             "visitor": visitor,
             "simulation": self._simulation,
+            "refresh_seconds": None,
             "nav": self.navigation(visitor, call.url.partition("?")[0]) if visitor else {},
             "leads": lambda address: visitor is not None and self.leads(visitor, address),
         }
@@ -91,7 +93,7 @@ class Rendering:
             group: [
                 Link(path=path, label=label, is_here=_is_within(here, path))
                 for path, label in links
-                if path in self._roles and visitor.role.may(self._roles[path])
+                if visitor.role.may(self._roles[path])
             ]
             for group, links in NAVIGATION.items()
         }
@@ -100,33 +102,35 @@ class Rendering:
 
 def environment() -> Environment:
     made = Environment(
-        loader=FileSystemLoader(HERE / "templates"),
+        loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     made.filters |= {
-        "instant": pages.instant,
-        "left": pages.left,
-        "span": pages.span,
-        "days": pages.days,
-        "day": pages.day,
-        "local": pages.local,
-        "money": pages.money,
-        "sender": pages.sender,
-        "outcome": pages.outcome,
+        "number": wording.number,
+        "instant": wording.instant,
+        "left": wording.left,
+        "span": wording.span,
+        "days": wording.days,
+        "day": wording.day,
+        "local": wording.local,
+        "money": wording.money,
+        "sender": wording.sender,
+        "outcome": wording.outcome,
+        "standing": wording.standing,
         "sentence": sentence,
         "told_why": told_why,
-        "relative": pages.relative,
+        "relative": wording.relative,
         "when": when,
         "field": field,
     }
     return made
 
 
-def field(form: FormData, name: str) -> str:
-    """One field as text; empty where there is none, or a file."""
+def field(form: Mapping[str, Any], name: str) -> str:
+    """One field of a form or a query as text; empty where there is none, or a file."""
     value = form.get(name)
     return value if isinstance(value, str) else ""
 
@@ -137,7 +141,7 @@ def when(context: Context, value: datetime | None) -> str | Markup:
     if value is None:
         return "—"
     # Lists have hundreds of these: live.js knows them by their title alone.
-    told, exact = pages.relative(value, context["now"]), f"{value:%Y-%m-%d %H:%M:%S} UTC"
+    told, exact = wording.relative(value, context["now"]), f"{value:%Y-%m-%d %H:%M:%S} UTC"
     return Markup('<time datetime="{:%Y-%m-%dT%H:%M:%SZ}" title="{}">{}</time>').format(value, exact, told)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from http import HTTPStatus
 
 import structlog
@@ -19,9 +20,7 @@ from infra.passwords import Passwords, TooManyAtOnce
 from infra.reports.places import PlaceError
 from infra.settings import Settings
 from infra.vault import Vault
-from web.creator.throttle import address_of
 from web.forecast import Foresight
-from web.pages import Simulation
 from web.problems import Refusal
 from web.room.arriving import Arrivals
 from web.room.calls import Call, Desk, Knock, Nudging, OpenPage, Page, Visitor
@@ -34,6 +33,8 @@ from web.room.sharing import Shared
 from web.room.signing import Doorstep
 from web.room.tries import Tries
 from web.room.troubles import TROUBLES
+from web.simulation import Simulation
+from web.throttle import address_of
 
 log = structlog.get_logger()
 LONGEST_MARK = 32
@@ -41,7 +42,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class Room:
-    """Everything that people see once they are in, and the door. `table`: the pages, for tests with one of their own."""
+    """Everything that people see once they are in, and the door."""
 
     def __init__(
         self,
@@ -53,10 +54,8 @@ class Room:
         nudges: Nudging,
         simulation: Simulation | None = None,
         passwords: Passwords | None = None,
-        issuer: Issuer | None = None,
-        table: Sequence[Page] = PAGES,
     ) -> None:
-        self._clock, self._table = clock, table
+        self._clock = clock
         # Where days take seconds, who signs in stays in for hours of the machine.
         wall = SystemClock() if simulation else clock
         self.wall = wall
@@ -70,14 +69,14 @@ class Room:
             is_simulation=simulation is not None,
             listening=self.live.visitor,
         )
-        issuer = issuer or Issuer.of(settings)
+        issuer = Issuer.of(settings)
         self._desk = Desk(
             settings=settings,
             engine=engine,
             vault=vault,
             clock=clock,
             nudges=nudges,
-            render=Rendering(table, simulation, has_issuer=issuer is not None),
+            render=Rendering(PAGES, simulation, has_issuer=issuer is not None),
             passwords=passwords or Passwords(),
             tries=Tries(wall),
             foresight=self.foresight,
@@ -90,7 +89,7 @@ class Room:
     def routes(self) -> list[Route]:
         """The door first: none of its addresses is a page's."""
         open_ = [Route(page.path, self._open(page), methods=list(page.methods)) for page in self._door]
-        return open_ + [Route(page.path, self._guarded(page), methods=list(page.methods)) for page in self._table]
+        return open_ + [Route(page.path, self._guarded(page), methods=list(page.methods)) for page in PAGES]
 
     async def trouble(self, request: Request, error: Exception) -> Response:
         """The page, or the problem+json, of whatever went wrong; with the navigation for whom it is theirs."""
@@ -128,8 +127,7 @@ class Room:
                 self.guard.check_sender(request.headers)
                 async with sent(request, most_bytes=page.most_bytes, takes_files=page.takes_files) as form:
                     self.guard.check_form(visitor, form)
-                    call = self._call(request, visitor, form=form)
-                    return await run_in_threadpool(page.handler, self._desk, call)
+                    return await run_in_threadpool(page.handler, self._desk, replace(call, form=form))
             return await run_in_threadpool(page.handler, self._desk, call)
 
         return self._minded(answer)
@@ -139,7 +137,7 @@ class Room:
             knock = self._knock(request)
             if request.method == "POST":
                 self.guard.check_sender(request.headers)
-                knock = self._knock(request, form=await form_of(request, most_bytes=10_000))
+                knock = replace(knock, form=await form_of(request, most_bytes=10_000))
             return await run_in_threadpool(page.handler, self._desk, knock)
 
         return self._minded(answer)
@@ -161,21 +159,19 @@ class Room:
         # What a form carried is lost with the session; the page that it stood on is where to go on.
         return to_sign_in(_url_of(request) if request.method in ("GET", "HEAD") else "/")
 
-    def _call(self, request: Request, visitor: Visitor, **more: object) -> Call:
+    def _call(self, request: Request, visitor: Visitor) -> Call:
         return Call(
             visitor=visitor,
             now=self._clock.now(),
             url=_url_of(request),
             path=request.path_params,
             query=request.query_params,
-            wants_json=_wants_json(request),
             wants_events="text/event-stream" in request.headers.get("accept", ""),
             mark=request.headers.get(MARK, "")[:LONGEST_MARK] or self.live.mark,
             is_refresh=MARK in request.headers,
-            **more,  # type: ignore[arg-type]  # only ever the form
         )
 
-    def _knock(self, request: Request, **more: object) -> Knock:
+    def _knock(self, request: Request) -> Knock:
         return Knock(
             now=self._clock.now(),
             url=_url_of(request),
@@ -183,7 +179,6 @@ class Room:
             cookies=request.cookies,
             path=request.path_params,
             query=request.query_params,
-            **more,  # type: ignore[arg-type]  # only ever the form
         )
 
 

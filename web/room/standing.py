@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,7 +17,6 @@ from domain.renewal import need_of
 from infra.chosen import posts_of
 from infra.database import snapshot
 from infra.reports import concerned, standing
-from infra.reports.concerned import Chosen
 from infra.reports.standing import DAYS_OF_FIGURES, Row, Standing
 from web.room.calls import Call, Desk, Page
 from web.room.coverage import coverage
@@ -52,7 +50,7 @@ def shown(desk: Desk, call: Call) -> Response:
             told = standing.history(connection, row["id"], before=before, limit=LINES + 1)
             until = standing.recorded_at(connection, row["id"], before)
         raw = standing.raw(connection, row["key"], [line["seq"] for line in told[:RAW]], limit=RAW)
-        offers = list(offered(connection, call, row))
+        offers = offered(connection, call, row)
     beside = Told(asks=found.asks, endings=found.endings, escalations=around.escalations, effects=around.effects)
     has_older = len(told) > LINES
     return desk.render(
@@ -63,7 +61,7 @@ def shown(desk: Desk, call: Call) -> Response:
         need=need_of(found.known),
         grants=around.grants[::-1],
         flights=flights_of(found),
-        picture=picture(found.known.state, states_of(found.history)),
+        picture=picture(found.known.state, around.passed),
         coverage=coverage(found.known, around.grants, now=call.now, down=downs_of(found, call.now)),
         sparks=sparks(around.figures, today=call.now.date(), days=DAYS_OF_FIGURES),
         spark_days=DAYS_OF_FIGURES,
@@ -86,21 +84,15 @@ def by_key(desk: Desk, call: Call) -> Response:
     return RedirectResponse(f"/authorizations/{row['id']}", status_code=303)
 
 
-def offered(connection: psycopg.Connection[Any], call: Call, row: Row) -> Iterator[Offer]:
+def offered(connection: psycopg.Connection[Any], call: Call, row: Row) -> list[Offer]:
     """The acts that the visitor may do, those that would change something now first."""
-    chosen = Chosen(ids=(row["id"],))
-    found = []
-    for act, deed in DEEDS.items():
-        if call.visitor.role.may(deed.role):
-            [each] = concerned.rows(connection, act, chosen, now=call.now, limit=1)
-            objection = concerned.sentence(each.objection) if each.objection else ""
-            found.append(Offer(act=act, deed=deed, objection=objection))
-    yield from sorted(found, key=lambda each: bool(each.objection))
-
-
-def states_of(history: Sequence[Row]) -> set[str]:
-    """Every state that the history names."""
-    return {state for row in history for state in (row["from"], row["to"]) if state}
+    found = concerned.objections(connection, row["id"], now=call.now)
+    offers = [
+        Offer(act=act, deed=deed, objection=found[act] or "")
+        for act, deed in DEEDS.items()
+        if call.visitor.role.may(deed.role)
+    ]
+    return sorted(offers, key=lambda each: bool(each.objection))
 
 
 def flights_of(found: Standing) -> list[Any]:

@@ -8,9 +8,7 @@ from starlette.responses import Response
 from infra.database import snapshot
 from infra.ledger import JOBS
 from infra.reports import sweeps
-from web.room.calls import Call, Desk, Page
-
-A_PAGE = 50
+from web.room.calls import A_PAGE, Call, Desk, Page, cut
 
 
 def shown(desk: Desk, call: Call) -> Response:
@@ -21,13 +19,13 @@ def shown(desk: Desk, call: Call) -> Response:
     before = call.before
     with snapshot(desk.engine) as connection:
         jobs = sweeps.jobs(connection, now=call.now)
-        runs = sweeps.runs(connection, job=job, is_loud=is_loud, before=before, limit=A_PAGE + 1)
+        runs, last = cut(sweeps.runs(connection, job=job, is_loud=is_loud, before=before, limit=A_PAGE + 1))
     return desk.render(
         call,
         "room/sweeps.html",
         jobs=jobs,
-        runs=runs[:A_PAGE],
-        more=runs[A_PAGE - 1]["id"] if len(runs) > A_PAGE else None,
+        runs=runs,
+        more=last and last["id"],
         job=job,
         is_loud=is_loud,
         before=before,

@@ -13,7 +13,7 @@ from domain.explaining import told_why
 from domain.reasons import Reason
 from infra.reports.lapses import Ended
 from infra.waiting import NAMES, in_words
-from web.pages import span
+from web.wording import span
 
 Row = dict[str, Any]
 

@@ -31,19 +31,17 @@ def shown(desk: Desk, call: Call, *, secret: str = "", complaint: str = "", stat
 
 def make(desk: Desk, call: Call) -> Response:
     """Makes a token. It is in this answer only: nobody finds it again."""
-    try:
-        scopes = [Scope(each) for each in call.form.getlist("scope") if isinstance(each, str)]
-        days = int({name: name for name in LASTS}[field(call.form, "days")])
-    except (ValueError, KeyError):
-        raise HTTPException(422, "Choose what the token may do, and how long, from what the form offers.") from None
+    scopes, days = [str(each) for each in call.form.getlist("scope")], field(call.form, "days")
+    if days not in LASTS or not {*scopes} <= {*Scope}:
+        raise HTTPException(422, "Choose what the token may do, and how long, from what the form offers.")
     try:
         with hot(desk.engine) as connection:
             secret = api_tokens.make(
                 connection,
                 name=field(call.form, "name"),
-                scopes=scopes,
+                scopes=[Scope(each) for each in scopes],
                 user_id=call.visitor.user_id,
-                days=days or None,
+                days=int(days) or None,
                 actor=call.visitor.actor,
                 now=call.now,
             )

@@ -9,7 +9,7 @@ import psycopg
 
 from infra import audit
 from infra.clock import Clock
-from web.creator.throttle import Allowance, Throttle
+from web.throttle import Allowance, Throttle
 
 # An address may serve an office.
 PER_ADDRESS = Allowance(burst=30, per_second=1 / 10)

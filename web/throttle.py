@@ -1,4 +1,4 @@
-"""How often one link, and one address, may ask: a bucket for each, of which only so many are remembered."""
+"""How often one link, one address or one account may ask: a bucket for each, of which only so many are remembered."""
 
 from __future__ import annotations
 
@@ -19,13 +19,6 @@ class Allowance:
 
     burst: float
     per_second: float
-
-
-# A person with many posts answers them all in a minute; a machine that tries links does not get far.
-PER_LINK = Allowance(burst=40, per_second=0.5)
-PER_ADDRESS = Allowance(burst=120, per_second=1)
-# A link that is none costs its address so much more.
-WRONG_LINK_COSTS = 8
 
 
 class Throttle:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from pathlib import Path
+from decimal import Decimal
 
 from domain import spans
 from domain.money import Amounts
 
-HERE = Path(__file__).parent
 MINUTE, DAY = 60, 86_400
 # From a week on the hours say nothing more.
 LONG = 7 * DAY
@@ -25,13 +23,13 @@ OUTCOMES = {
     "parked": "needs a person",
     "quarantined": "raised an error",
 }
+# How what is owed stands, where the word itself is not plain.
+STANDINGS = {"paying": "under way", "uncertain": "may have happened", "cancelled": "called off"}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Simulation:
-    """That nothing here is real, for every page to say; `day_seconds` is how long a simulated day takes."""
-
-    day_seconds: float
+def number(value: Decimal) -> str:
+    """`12,340`; amounts of money are told by `money`."""
+    return f"{value:,.0f}"
 
 
 def instant(value: datetime | None) -> str:
@@ -87,3 +85,8 @@ def sender(value: str) -> str:
 def outcome(value: str) -> str:
     """An outcome's word for people; one of a newer version speaks for itself."""
     return OUTCOMES.get(value, value)
+
+
+def standing(value: str) -> str:
+    """How a debt stands, likewise."""
+    return STANDINGS.get(value, value)

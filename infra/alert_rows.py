@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row
 
-from domain.watching import Standing
+from domain.watching import Watched
 
 Connection = psycopg.Connection[Any]
 
@@ -31,21 +31,21 @@ FORGET = "DELETE FROM alerts WHERE NOT holds AND opened_at IS NULL"
 SENTENCES = "SELECT name, sentence FROM alerts"
 
 
-def unsettled(connection: Connection) -> dict[str, Standing]:
+def unsettled(connection: Connection) -> dict[str, Watched]:
     """What holds, or is open, by name."""
-    with connection.cursor(row_factory=class_row(Standing)) as cursor:
+    with connection.cursor(row_factory=class_row(Watched)) as cursor:
         return {each.name: each for each in cursor.execute(UNSETTLED)}
 
 
-def keep(connection: Connection, standings: Sequence[Standing]) -> None:
+def keep(connection: Connection, standings: Sequence[Watched]) -> None:
     """As they stand now."""
     connection.cursor().executemany(KEEP, [asdict(each) for each in standings])
     connection.execute(FORGET)
 
 
-def open_ones(connection: Connection) -> list[Standing]:
+def open_ones(connection: Connection) -> list[Watched]:
     """The longest open first."""
-    with connection.cursor(row_factory=class_row(Standing)) as cursor:
+    with connection.cursor(row_factory=class_row(Watched)) as cursor:
         return cursor.execute(OPEN).fetchall()
 
 
