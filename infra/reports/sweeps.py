@@ -19,6 +19,8 @@ Row = dict[str, Any]
 LOOKED_BACK = timedelta(days=1)
 # A sweep may be late by a restart or a change of leader before it is a reason to get up.
 LATE_AFTER_SWEEPS, LATE_AT_LEAST = 6, timedelta(minutes=2)
+# Until one has run twice, nobody knows how often they run.
+TAKEN_FOR = timedelta(minutes=10)
 HIGHEST = 2**63 - 1
 # What each is for, in the order of the ledger.
 PURPOSES = {
@@ -63,7 +65,7 @@ class Beat:
 
     def has_stopped(self, now: datetime) -> bool:
         """Whether nobody sweeps at all, judged by the job that runs most often."""
-        shortest = min(filter(None, self.usual.values()), default=timedelta())
+        shortest = min(filter(None, self.usual.values()), default=TAKEN_FOR)
         return self.newest is None or _is_late(self.newest, shortest, now)
 
     def late(self, now: datetime) -> list[str]:

@@ -95,7 +95,10 @@ def test_the_screen_is_drawn_anew_in_each_turn(tools: Opened, engine: Engine, cl
 
 
 def test_sweeps_and_what_is_wrong_carry_a_mark(tools: Opened, engine: Engine, clock: HandClock) -> None:
-    World(engine, clock).sweeps("expire")
+    world = World(engine, clock)
+    world.sweeps("expire")
+    clock.advance(timedelta(seconds=10))
+    world.sweeps("expire")
     with hot(engine) as connection:
         connection.execute("UPDATE sweeps SET error = 'RuntimeError: [red] away'")
     clock.advance(timedelta(minutes=3))
