@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -141,8 +142,9 @@ def separator_of(line: str) -> str:
 
 
 def heading_of(names: Sequence[str]) -> Heading:
-    """The columns by their names. Raises SheetError where one is missing that no row can do without."""
+    """The columns by their names. Raises SheetError where a name is there twice, or one is missing that no row can do without."""
     found = {place: column for place, name in enumerate(names) if (column := _column(name))}
+    _need_different([names[place] for place in found])
     missing = [str(column) for column in (Column.ADVERTISER, Column.POST) if column not in found.values()]
     if not {Column.CODE, Column.ENDS} & set(found.values()):
         missing.append("code or end date")
@@ -154,8 +156,23 @@ def heading_of(names: Sequence[str]) -> Heading:
     return Heading(columns=found, width=len(names), ignored=ignored[:MOST_NAMES])
 
 
+def _need_different(names: Sequence[str]) -> None:
+    """`video id` may stand beside `video link`, but of two with one name nobody could tell which was meant."""
+    times = Counter(map(_plain, names))
+    twice = [name.strip() for name in names if times[_plain(name)] > 1]
+    if twice:
+        raise SheetError(
+            f'The first line names "{twice[0]}" more than once. Keep one of these columns and remove or rename the others, then'
+            " send the sheet again."
+        )
+
+
 def _column(name: str) -> Column | None:
-    return COLUMN_OF.get(NOT_A_WORD.sub("", name).lower().removeprefix("tiktok"))
+    return COLUMN_OF.get(_plain(name).removeprefix("tiktok"))
+
+
+def _plain(name: str) -> str:
+    return NOT_A_WORD.sub("", name).lower()
 
 
 def _records(feed: Feed, separator: str) -> Iterator[tuple[int, list[str]]]:

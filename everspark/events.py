@@ -32,6 +32,11 @@ SELECT seq, sender, event_id, type, inbox.key, occurred_at, received_at, handled
 FROM inbox LEFT JOIN pending USING (seq) WHERE seq = %s
 """
 
+STANDING = """
+SELECT seq, outcome, pending.seq IS NOT NULL FROM inbox LEFT JOIN pending USING (seq)
+WHERE seq = ANY(%s) ORDER BY seq LIMIT 1
+"""
+
 
 @app.command("list")
 def list_(
@@ -90,6 +95,8 @@ def replay(
             now = tools.clock.now()
             chosen = sorted({*(seqs or ()), *_waiting(connection, status, now)})
             done = replays.replay(connection, chosen, actor=actor(), now=now)
+            if not done.seqs and chosen:
+                raise _not_waiting(connection, chosen)
         if tools.settings.redis_url:
             make_nudges(make_broker(tools.settings.redis_url)).mailboxes(done.mailboxes)
     if json:
@@ -98,6 +105,17 @@ def replay(
         raise Stop("None of these events waits for a replay.", NOT_FOUND)
     else:
         say("They are ready again; a worker takes them at once, or at the next sweep.")
+
+
+def _not_waiting(connection: psycopg.Connection[Any], seqs: list[int]) -> Stop:
+    """Why none of these was tried again, by the first that there is."""
+    found = connection.execute(STANDING, [seqs]).fetchone()
+    if found is None:
+        return Stop("There is no such event; `everspark events list` names the newest.", NOT_FOUND)
+    seq, outcome, is_ready = found
+    if is_ready:
+        return Stop(f"Event {seq} is ready already; a worker takes it at once, or at the next sweep.")
+    return Stop(f"Event {seq} was handled ({outcome}), and nothing of it waits; see `everspark events show {seq}`.")
 
 
 def _waiting(connection: psycopg.Connection[Any], status: Handling | None, now: datetime) -> list[int]:

@@ -33,7 +33,10 @@ def lines_of(chunks: Iterable[bytes]) -> Iterator[str]:
         yield from whole
         line += len(whole)
         if len(rest) > LONGEST_ROW:
-            raise SheetError(f"Line {line} is longer than {LONGEST_ROW:,} characters. Is it a sheet, saved as CSV?")
+            raise SheetError(
+                f"Line {line} is longer than {LONGEST_ROW:,} characters. Shorten it, or save the sheet as CSV UTF-8, then send"
+                " it again."
+            )
     yield rest + (decoder.decode(b"", final=True) if decoder else "")
 
 

@@ -21,7 +21,7 @@ from infra.reports.imported import Row
 from infra.sheets import Sheet
 from infra.vault import Vault
 from worker.drain import drain
-from worker.importing import BATCH, Importing
+from worker.importing import Importing
 
 ADVERTISER = "7200000000000000001"
 OFFERED = (7, 30, 60, 365)
@@ -64,7 +64,7 @@ def chunks(text: str | bytes, size: int = 65_536) -> Iterator[bytes]:
 class Desk:
     """The verbs of these stories."""
 
-    def __init__(self, engine: Engine, clock: HandClock, vault: Vault, *, size: int = BATCH) -> None:
+    def __init__(self, engine: Engine, clock: HandClock, vault: Vault, *, size: int | None = None) -> None:
         self.engine, self.clock, self.vault = engine, clock, vault
         self._importing = Importing(vault, offered_days=OFFERED, size=size)
 

@@ -30,15 +30,18 @@ from worker.sheet_verdicts import Known, Row, judged, told_apart
 
 # At most two letters a row: as many at once as an act on many writes.
 BATCH = 50
+# A check leaves no work to the mailboxes, and locks nothing that a webhook needs: it rests as long as it took, and takes as many
+# rows at once that finding them is no longer most of the work.
+CHECKED, TIMES_OF_A_CHECK = 500, 1
 # So many rows of a batch may raise by a bug and be left out; when more do, the import stands still until a person looks at it.
 MOST_ODD = 3
 
 
 class Importing:
-    """`size`: rows of a batch."""
+    """`size`: rows of a batch, where they are not as many as suit the stage."""
 
-    def __init__(self, vault: Vault, *, offered_days: Sequence[int], size: int = BATCH) -> None:
-        self._vault, self._size = vault, size
+    def __init__(self, vault: Vault, *, offered_days: Sequence[int], size: int | None = None) -> None:
+        self._vault, self._sizes = vault, {Stage.CHECK: size or CHECKED, Stage.APPLY: size or BATCH}
         self._writing = Writing(vault, offered_days=offered_days)
 
     def advance(self, engine: Engine, clock: Clock, *, only: int | None = None) -> Batch | None:
@@ -50,7 +53,7 @@ class Importing:
             if only is None and empty_some(connection, now=clock.now()):
                 return Batch()
         try:
-            return self._batch(engine, clock, only, self._size)
+            return self._batch(engine, clock, only)
         except BatchError as raised:
             if isinstance(raised.error, UnsealError):
                 fail(engine, raised.number, raised.error)
@@ -58,11 +61,13 @@ class Importing:
             return self._one_by_one(engine, clock, raised.number)
 
     def _one_by_one(self, engine: Engine, clock: Clock, number: int) -> Batch:
-        """The batch that raised once more, row by row: a row that raises is left out. Where several do, the bug is not theirs."""
+        """What raised once more, row by row, as many as are applied at once: a row that raises is left out. Where several do, the
+        bug is not theirs.
+        """
         odd, mailboxes = 0, frozenset[int]()
-        for _ in range(self._size):
+        for _ in range(self._sizes[Stage.APPLY]):
             try:
-                batch = self._batch(engine, clock, number, 1)
+                batch = self._batch(engine, clock, number, size=1)
             except BatchError as raised:
                 odd += 1
                 if odd > MOST_ODD or not leave_out(engine, number, raised.error, now=clock.now()):
@@ -74,13 +79,13 @@ class Importing:
             mailboxes |= batch.mailboxes
         return Batch(mailboxes=mailboxes)
 
-    def _batch(self, engine: Engine, clock: Clock, only: int | None, size: int) -> Batch | None:
-        """So many rows in one transaction. Raises BatchError, and what an outage raises."""
+    def _batch(self, engine: Engine, clock: Clock, only: int | None, *, size: int | None = None) -> Batch | None:
+        """So many rows in one transaction, or as many as suit the stage. Raises BatchError, and what an outage raises."""
         return next_batch(engine, clock, IMPORTS, partial(self._do, size=size), only=only)
 
-    def _do(self, connection: psycopg.Connection[Any], sheet: Sheet, now: datetime, *, size: int) -> Batch:
+    def _do(self, connection: psycopg.Connection[Any], sheet: Sheet, now: datetime, *, size: int | None) -> Batch:
         stage = self._check if sheet.stage is Stage.CHECK else self._apply
-        return stage(connection, sheet, now, size)
+        return stage(connection, sheet, now, size or self._sizes[sheet.stage])
 
     def _check(self, connection: psycopg.Connection[Any], sheet: Sheet, now: datetime, size: int) -> Batch:
         """Verdicts on some more rows; after the last one the good ones are next, unless a person is to decide that."""
@@ -90,7 +95,7 @@ class Importing:
         connection.execute(VERDICTS, columns_of(sheet, rows))
         counts = {verdict: sum(row.verdict is verdict for row in rows) for verdict in Verdict}
         note(connection, sheet, rows, counts=counts, is_over=len(rows) < size, now=now)
-        return Batch()
+        return Batch(times=TIMES_OF_A_CHECK)
 
     def _apply(self, connection: psycopg.Connection[Any], sheet: Sheet, now: datetime, size: int) -> Batch:
         """Some more good rows as letters; the rows as they were sent are forgotten with it."""

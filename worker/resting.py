@@ -29,10 +29,11 @@ TENDED_FOR = timedelta(minutes=1)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Batch:
-    """What one batch did. `must_rest`: nothing, since the mailboxes have enough to do."""
+    """What one batch did. `must_rest`: nothing, since the mailboxes have enough to do. `times`: the rest, by what it took."""
 
     mailboxes: frozenset[int] = frozenset()
     must_rest: bool = False
+    times: int = TIMES
 
 
 class BatchError(Exception):
@@ -75,7 +76,7 @@ def next_batch(
 
 def rest_after(batch: Batch, took: timedelta) -> timedelta:
     """How long to rest after a batch that took so long."""
-    return BACKLOG_REST if batch.must_rest else min(max(TIMES * took, SHORTEST), LONGEST)
+    return BACKLOG_REST if batch.must_rest else min(max(batch.times * took, SHORTEST), LONGEST)
 
 
 BACKLOG = """

@@ -93,6 +93,8 @@ def test_of_two_columns_for_one_thing_the_filled_one_counts() -> None:
         ("\n \n", "is empty"),
         ("advertiser,post\n1,2", "names no column for: code or end date"),
         ("7200000000000000001,7300000000000000001,#x", "names no column for: advertiser, post, code or end date"),
+        ("advertiser,post,post,code\n1,2,3,4", 'names "post" more than once'),
+        ("advertiser\tpost\tcode\tEnd date\tend_date\n1\t2\t3\t4", 'names "End date" more than once'),
         ('advertiser,post,code\n1,2,"3\n4,5,6', "Line 2 has no end"),
         (f"advertiser,post,code\n1,2,{'x' * LONGEST_ROW}", "Line 2 has no end"),
         ("advertiser,post,code\n1,2,3\r4", "Line 2 cannot be read"),

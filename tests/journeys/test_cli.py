@@ -417,6 +417,22 @@ def test_exit_codes(everspark: Command, arguments: tuple[str, ...], code: int) -
     assert "Traceback" not in ended.err
 
 
+def test_an_event_that_does_not_wait_says_why_it_is_not_tried_again(everspark: Command, engine: Engine) -> None:
+    an_event(engine, event_id="e-1")
+    an_event(engine, event_id="e-2")
+    with hot(engine) as connection:
+        connection.execute("update inbox set handled_at = %s, outcome = 'moved' where seq = 1", [NOW])
+        connection.execute("delete from pending where seq = 1")
+
+    handled = everspark("events", "replay", "1", "--json")
+    ready = everspark("events", "replay", "2")
+
+    assert (handled.code, handled.out) == (1, "")
+    assert "Event 1 was handled (moved)" in handled.err
+    assert ready.code == 1
+    assert "Event 2 is ready already" in ready.err
+
+
 def test_a_quarantined_event_is_replayed(everspark: Command, engine: Engine) -> None:
     an_event(engine, event_id="e-1", status="quarantined")
     an_event(engine, event_id="e-2")

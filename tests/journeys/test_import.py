@@ -16,11 +16,11 @@ from infra.database import hot
 from infra.inbox import Letter, accept
 from infra.sheet_forgetting import CODES_AT_ONCE
 from infra.vault import Vault
-from tests.importing import ADVERTISER, HEADING, Desk, code, post, sheet, with_code, with_end
+from tests.importing import ADVERTISER, HEADING, OFFERED, Desk, code, post, sheet, with_code, with_end
 from tests.portfolio import Post, holds
 from tests.sweeping import World
 from worker.import_progress import fail
-from worker.importing import MOST_ODD
+from worker.importing import BATCH, MOST_ODD, Importing
 from worker.resting import MOST_BACKLOG
 
 END_OF_THE_YEAR = datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC)
@@ -104,6 +104,18 @@ def test_rows_told_twice_and_rows_that_contradict_are_told_apart(desk: Desk) -> 
         (2, "good", None),
         (3, "good", None),
     ]
+
+
+def test_a_check_rests_less_than_what_gives_the_mailboxes_work(desk: Desk, engine: Engine, clock: HandClock) -> None:
+    desk.receives(sheet(with_end(1)), is_dry_run=False)
+    work = Importing(desk.vault, offered_days=OFFERED)
+
+    checked, applied = work.advance(engine, clock), work.advance(engine, clock)
+
+    assert checked
+    assert applied
+    assert (checked.times, applied.times) == (1, 3)
+    assert applied.mailboxes
 
 
 def test_twins_are_found_across_batches(engine: Engine, clock: HandClock, vault: Vault) -> None:
@@ -257,7 +269,9 @@ def test_what_cannot_be_applied_says_why(desk: Desk) -> None:
         (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "no text"),
         (b"PK\x03\x04\x14\x00[Content_Types].xml", "a workbook.* CSV UTF-8"),
         (b"\xff\xfe\xfd" * 20, "no column"),
-        ("x" * 40_000, "longer than"),
+        ("x" * 40_000, "Line 1 is longer than"),
+        (f"{','.join(HEADING)}\n1,2,3,4\n{'x' * 200_000}\n5,6,7,8", "Line 3 is longer than"),
+        ("advertiser\tpost\tPost\tcode\n1\t2\t3\t4", 'names "post" more than once'),
     ],
 )
 def test_what_is_no_sheet_is_refused_whole(desk: Desk, text: str | bytes, why: str) -> None:
@@ -307,6 +321,16 @@ def test_a_row_that_meets_a_bug_is_bad_and_the_others_go_on(desk: Desk, stage: s
     assert str(bad[0].problem).startswith("It could not be read, by a bug (ValidationError)")
     assert [line["line"] for line in logs if line["event"] == "import_row_failed"] == [3, 5]
     assert desk.one("SELECT count(*) FROM authorizations") == {"count": 3}
+
+
+def test_far_down_a_large_batch_too(desk: Desk) -> None:
+    number = desk.receives(sheet(*(with_end(number) for number in range(3 * BATCH))))
+    spoil(desk, 2 * BATCH)
+
+    desk.works()
+
+    found = desk.sheet(number)
+    assert (found.status, found.good, found.bad) == ("done", 3 * BATCH - 1, 1)
 
 
 def test_where_all_rows_meet_a_bug_the_import_stands_still(desk: Desk) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from infra.clock import HandClock
 from infra.vault import Vault
 from tests.importing import HEADING, Desk, code, post
-from worker.importing import BATCH
+from worker.importing import CHECKED
 
 ROWS = 50_000
 # The sheet itself has nearly five megabytes, and its rows as Python's objects ten times as much.
@@ -58,4 +58,4 @@ def test_fifty_thousand_rows_stream(desk: Desk) -> None:
         desk.works(batches=8)
     with holding_at_most(MOST_HELD):
         assert len(desk.report(number, limit=50)) == 50
-    assert desk.sheet(number).done == 8 * BATCH
+    assert desk.sheet(number).done == 8 * CHECKED

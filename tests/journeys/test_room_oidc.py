@@ -10,6 +10,7 @@ import httpx
 import pytest
 from joserfc.jwk import RSAKey
 from sqlalchemy import Engine
+from structlog.testing import capture_logs
 
 from domain.people import Role
 from infra import invitations, people
@@ -149,14 +150,21 @@ def test_a_word_that_is_not_for_this_sign_in_is_not_believed(
 ) -> None:
     issuer.changes = changes
 
-    assert sign_in(role="viewer").status_code == 403
+    with capture_logs() as lines:
+        assert sign_in(role="viewer").status_code == 403
+
     assert everybody(engine) == {}
+    (line,) = [line for line in lines if line["event"].startswith("issuer")]
+    assert (line["event"], line["claim"]) == ("issuer_not_believed", *changes)
 
 
 def test_a_word_that_somebody_else_signed_is_not_believed(sign_in: SignIn, issuer: Issuer, engine: Engine) -> None:
     issuer.signing_key = RSAKey.generate_key(2048, {"kid": "1"})
 
-    assert sign_in(role="viewer").status_code == 403
+    with capture_logs() as lines:
+        assert sign_in(role="viewer").status_code == 403
+
+    assert [line["event"] for line in lines if line["event"].startswith("issuer")] == ["issuer_not_believed"]
     assert everybody(engine) == {}
 
 
@@ -196,8 +204,10 @@ def test_who_said_no_at_the_issuer_is_asked_again(sign_in: SignIn, issuer: Issue
 def test_an_issuer_that_is_away_is_said_and_passwords_remain(sign_in: SignIn, issuer: Issuer) -> None:
     issuer.url = "http://127.0.0.1:1"
 
-    answer = sign_in()
+    with capture_logs() as lines:
+        answer = sign_in()
 
+    assert [line["event"] for line in lines] == ["issuer_not_read"]
     assert answer.status_code == 503
     assert "sign in with a password" in answer.text
 

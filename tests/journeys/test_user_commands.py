@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,10 @@ from sqlalchemy import Engine
 from structlog.testing import capture_logs
 
 from domain.people import Role, Scope
-from everspark import users
+from everspark import address, users
 from everspark.cli import main
 from infra import api_tokens, invitations, people
-from infra.clock import HandClock, SystemClock
+from infra.clock import HandClock, RunningClock, SystemClock
 from infra.database import hot
 from infra.people import PeopleError
 from infra.settings import BadSettings, load, need_tls_beyond_loopback
@@ -99,6 +100,28 @@ def test_a_token_is_made_once_listed_without_it_and_revoked(everspark: Command, 
         acts = connection.execute("SELECT actor, act, subject FROM audit ORDER BY id").fetchall()
     assert [row[1:] for row in acts] == [("token.made", "crm"), ("token.made", "bi"), ("token.revoked", "crm")]
     assert all(actor.startswith("cli:") for actor, _, _ in acts)
+
+
+def test_beside_a_demo_a_token_lives_by_the_demos_clock_and_an_invitation_by_the_machines(
+    everspark: Command, engine: Engine, data_dir: Path
+) -> None:
+    real = SystemClock().now()
+    simulated = real + timedelta(days=900)
+    with address.announced(load(data_dir=data_dir), RunningClock(simulated, 60)):
+        token = everspark("token", "make", "crm", "--scope", "read", "--days", "1").out.strip()
+        link = everspark("user", "invite", "ada@example.com", "--json").json["link"]
+        everspark("token", "revoke", "crm")
+    (data_dir / address.DEMO).unlink()
+
+    with hot(engine) as connection:
+        [revoked] = api_tokens.listed(connection)
+        assert revoked.last == token[-4:]
+        assert revoked.revoked_at
+        assert simulated < revoked.created_at < revoked.revoked_at
+        assert revoked.expires_at == revoked.created_at + timedelta(days=1)
+        secret = link.rpartition("/welcome/")[2]
+        assert invitations.find(connection, secret, now=real + timedelta(hours=23))
+        assert not invitations.find(connection, secret, now=real + timedelta(hours=25))
 
 
 def test_a_person_at_a_terminal_gets_a_fresh_link_while_there_is_no_admin(

@@ -17,6 +17,10 @@ def test_the_rest_is_three_times_the_work(took: float, rest: timedelta) -> None:
     assert rest_after(Batch(), timedelta(seconds=took)) == rest
 
 
+def test_what_leaves_the_mailboxes_nothing_to_do_may_rest_less() -> None:
+    assert rest_after(Batch(times=1), timedelta(seconds=2)) == timedelta(seconds=2)
+
+
 def test_behind_a_backlog_it_is_always_the_same() -> None:
     assert rest_after(Batch(must_rest=True), timedelta(seconds=2)) == BACKLOG_REST
 
