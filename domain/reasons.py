@@ -129,7 +129,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.RENEWAL_NEEDED: "something that needs the authorization runs on after its end",
     Reason.RENEWAL_SUGGESTED: "it needs a renewal, and somebody suggested to ask around then",
     Reason.BEFORE_HOLIDAY: "it needs a renewal, and the creator will be away until it ends, so the ask comes before that",
-    Reason.LADDER_CLIMBED: "every request before the end was sent",
+    Reason.LADDER_CLIMBED: "no further request is planned before the end",
     Reason.NO_AD_NEEDS_IT: "no running ad and no stated need depends on it",
     Reason.COVERED: "every flight and every stated need ends before the authorization does",
     Reason.CONTRACT_ENDS_FIRST: "the contract ends before the authorization does",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,10 +18,13 @@ from infra.long_work import LongWork
 from infra.reports import concerned
 from infra.reports.concerned import Chosen
 
+# So many of those that were chosen does the audit log name.
+MOST_KEYS = 200
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bulk:
-    """One of them as it stands. `undone_by`: the act that takes it back; `key`: of the only one that it is about."""
+    """One of them as it stands. `undone_by`: the act that takes it back; `key` and `handle`: of the only one that it is about."""
 
     id: int
     nonce: str
@@ -43,6 +46,7 @@ class Bulk:
     ended_at: datetime | None
     trouble: str | None
     key: str | None
+    handle: str | None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "act", Act(self.act))
@@ -67,6 +71,16 @@ class Bulk:
         return self.key or self.chosen.in_words
 
     @property
+    def called(self) -> str:
+        """The same as people call it."""
+        return concerned.in_words(self.key, self.handle) if self.key else self.of_what
+
+    @property
+    def unit(self) -> str:
+        """What its numbers count."""
+        return "creators" if self.undo_of and self.act is Act.SNOOZE else "authorizations"
+
+    @property
     def may_be_ended(self) -> bool:
         return not self.status.has_ended
 
@@ -89,10 +103,10 @@ ON CONFLICT DO NOTHING RETURNING id
 SELECT = """
 SELECT bulks.id, bulks.nonce, bulks.act, bulks.query, bulks.ids, bulks.params, bulks.status, bulks.actor, bulks.matched,
     bulks.last_id, bulks.place, bulks.done, bulks.skipped, bulks.left_out, bulks.undo_of, undo.id AS undone_by,
-    bulks.created_at, bulks.ended_at, bulks.trouble, (
-        SELECT key FROM authorizations WHERE id = (bulks.ids ->> 0)::int8 AND jsonb_array_length(bulks.ids) = 1
-    ) AS key
+    bulks.created_at, bulks.ended_at, bulks.trouble, authorizations.key, creators.handle
 FROM bulks LEFT JOIN bulks AS undo ON undo.undo_of = bulks.id
+LEFT JOIN authorizations ON authorizations.id = (bulks.ids ->> 0)::int8 AND jsonb_array_length(bulks.ids) = 1
+LEFT JOIN creators ON creators.id = authorizations.creator_id
 """
 BULKS = LongWork(table="bulks", noun="act", shape=Bulk, error=ActError, select=SELECT, left="matched - done - skipped")
 load, listed, need, is_any_neglected = BULKS.load, BULKS.listed, BULKS.need, BULKS.is_any_neglected
@@ -114,20 +128,21 @@ def create(
 
     `expected`: how many it was confirmed for; another number by now is refused. Raises ActError and FilterError.
     """
-    if known := connection.execute("SELECT id FROM bulks WHERE nonce = %s", [nonce]).fetchone():
-        return int(known[0])
+    if earlier := connection.execute("SELECT id FROM bulks WHERE nonce = %s", [nonce]).fetchone():
+        return int(earlier[0])
     until = term_of(act, until, now=now)
     found = concerned.survey(connection, act, chosen, now=now)
     if found.concerned == 0:
         raise ActError("It concerns none of these, so there is nothing to do.")
     if expected is not None and expected != found.concerned:
         raise ActError(_other(found.concerned, expected))
+    known = _known(connection, chosen)
     # Of a grave act nobody joins after it was confirmed: who is left out now stays so.
     left_out = {word: many for word, many in found.left_out.items() if word != "unknown"} if DEEDS[act].is_grave else {}
     values = {
         "act": act,
         "query": chosen.query,
-        "ids": _ids(connection, chosen),
+        "ids": _ids(known),
         "params": Jsonb(told(until)),
         "matched": found.matched - found.left_out.get("unknown", 0),
         "skipped": sum(left_out.values()),
@@ -135,7 +150,8 @@ def create(
         "last_id": found.last_id,
         "undo_of": None,
     }
-    about = {"query": chosen.query, "matched": found.matched, "concerned": found.concerned} | told(until)
+    whom = {"query": chosen.query} if chosen.is_filter else _keys(known)
+    about = whom | {"matched": found.matched, "concerned": found.concerned} | told(until)
     with connection.transaction():
         number, is_new = _begun(connection, values, nonce=nonce, act=f"act.{act}", about=about, actor=actor, now=now)
         if is_new and DEEDS[act].is_grave:
@@ -156,10 +172,11 @@ def undo(connection: psycopg.Connection[Any], number: int, *, actor: str, now: d
         raise ActError("Nothing was changed by it, or it is so long ago that how things stood is no longer kept.")
     if bulk.status is not Progress.DONE:
         BULKS.become(connection, number, Progress.DONE, now=now)
+    known = _known(connection, bulk.chosen)
     values = {
         "act": bulk.act,
         "query": bulk.query,
-        "ids": None,
+        "ids": _ids(known),
         "params": Jsonb(dict(bulk.params)),
         "matched": matched,
         "skipped": 0,
@@ -167,7 +184,7 @@ def undo(connection: psycopg.Connection[Any], number: int, *, actor: str, now: d
         "last_id": last_id,
         "undo_of": number,
     }
-    about = {"undo_of": number}
+    about = {"undo_of": number} | _keys(known)
     begun = _begun(connection, values, nonce=f"undo-{number}", act="act.undone", about=about, actor=actor, now=now)
     return begun[0]
 
@@ -194,11 +211,27 @@ def _begun(
     return int(row[0]), True
 
 
-def _ids(connection: psycopg.Connection[Any], chosen: Chosen) -> Jsonb | None:
-    if chosen.keys is None:
+Known = Sequence[tuple[int, str]]
+
+
+def _known(connection: psycopg.Connection[Any], chosen: Chosen) -> Known | None:
+    """Number and key of each that was chosen by itself; None where a filter chose."""
+    if chosen.is_filter:
         return None
-    rows = connection.execute("SELECT id FROM authorizations WHERE key = ANY(%s) ORDER BY id", [list(chosen.keys)])
-    return Jsonb([number for (number,) in rows])
+    query = "SELECT id, key FROM authorizations WHERE key = ANY(%s) OR id = ANY(%s) ORDER BY id"
+    return connection.execute(query, [list(chosen.keys or ()), list(chosen.ids or ())]).fetchall()
+
+
+def _ids(known: Known | None) -> Jsonb | None:
+    return None if known is None else Jsonb([number for number, _ in known])
+
+
+def _keys(known: Known | None) -> dict[str, Any]:
+    """The chosen as the audit log keeps them; of very many the first, and how many more."""
+    if known is None:
+        return {}
+    more = {"more_keys": len(known) - MOST_KEYS} if len(known) > MOST_KEYS else {}
+    return {"keys": [key for _, key in known[:MOST_KEYS]]} | more
 
 
 def _other(found: int, expected: int) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
+from psycopg.rows import class_row
 
 from domain.people import Role
 from infra import audit, people
@@ -25,6 +26,21 @@ class Invitation:
     role: Role
     email: str | None
     person: Person | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Open:
+    """One that would let somebody in. `email`: None of one that is good for any address; `is_known`: it sets a password anew."""
+
+    id: int
+    role: Role
+    email: str | None
+    created_at: datetime
+    expires_at: datetime
+    is_known: bool
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "role", Role(self.role))
 
 
 def make(connection: psycopg.Connection[Any], *, role: Role, email: str | None, actor: str, now: datetime) -> str:
@@ -49,6 +65,29 @@ def make_first(connection: psycopg.Connection[Any], *, now: datetime) -> str | N
         return None
     connection.execute("DELETE FROM invitations WHERE used_at IS NULL AND email IS NULL")
     return make(connection, role=Role.ADMIN, email=None, actor=FIRST, now=now)
+
+
+def listed(connection: psycopg.Connection[Any], *, now: datetime) -> list[Open]:
+    """Those that still let somebody in, what ends next first."""
+    query = """SELECT invitations.id, invitations.role, invitations.email, invitations.created_at, expires_at,
+            users.id IS NOT NULL AS is_known
+        FROM invitations LEFT JOIN users USING (email)
+        WHERE used_at IS NULL AND expires_at > %s AND disabled_at IS NULL
+            AND NOT (email IS NULL AND invitations.role = 'admin'
+                AND EXISTS (SELECT FROM users AS admins WHERE admins.role = 'admin' AND admins.disabled_at IS NULL))
+        ORDER BY expires_at, invitations.id"""
+    return connection.cursor(row_factory=class_row(Open)).execute(query, [now]).fetchall()
+
+
+def withdraw(connection: psycopg.Connection[Any], number: int, *, actor: str, now: datetime) -> str | None:
+    """It lets nobody in any more; whom it was for. Raises PeopleError where it is not open."""
+    query = "DELETE FROM invitations WHERE id = %s AND used_at IS NULL AND expires_at > %s RETURNING email, role"
+    row = connection.execute(query, [number, now]).fetchone()
+    if row is None:
+        raise PeopleError("This link is not open any more: it was used, replaced or withdrawn, or its day is over.")
+    email: str | None = row[0]
+    audit.note(connection, at=now, actor=actor, act="person.uninvited", subject=email, about={"role": row[1]})
+    return email
 
 
 def find(connection: psycopg.Connection[Any], secret: str, *, now: datetime) -> Invitation | None:

@@ -14,6 +14,8 @@ from sqlmodel import Field, SQLModel
 from domain.people import Role
 from infra.tables import instant, one_of, serial, words
 
+HAS_KEYS = "about ? 'keys'"
+
 
 def user_of(*, required: bool = True) -> Any:
     """A reference to a user."""
@@ -99,7 +101,12 @@ class AuditRow(SQLModel, table=True):
     """Every human act: who (`actor`: `user:ada@example.com`, `token:crm-import`, `cli:ada`), what and on what."""
 
     __tablename__: ClassVar[Any] = "audit"
-    __table_args__ = (Index("audit_of", "subject", "id"), Index("audit_by", "actor", "id"))
+    __table_args__ = (
+        Index("audit_of", "subject", "id"),
+        Index("audit_by", "actor", "id"),
+        # Acts on several that were chosen, by the key of each.
+        Index("audit_keys", text("(about -> 'keys')"), postgresql_using="gin", postgresql_where=text(HAS_KEYS)),
+    )
 
     id: int | None = Field(default=None, sa_column=serial())
     at: datetime = Field(sa_column=instant(required=True))

@@ -15,16 +15,23 @@ HIGHEST = 2**63 - 1
 LONGEST = 320
 
 # Each condition stands only where it is asked for: the indexes by actor and by subject are used, and the order is theirs.
+# What was done to several that were chosen has an index of its own, and is read beside it.
 CONDITIONS = {
     "actor": "actor IN (%(actor)s, 'user:' || %(actor)s, 'token:' || %(actor)s, 'cli:' || %(actor)s)",
     "subject": "subject = %(subject)s",
     "act": "(act = %(act)s OR starts_with(act, %(act)s || '.'))",
 }
 
+CHOSEN = "subject IS DISTINCT FROM %(subject)s AND about ? 'keys' AND (about -> 'keys') ? %(subject)s"
+SELECT = "SELECT id, at, actor, act, subject, about FROM audit WHERE {} ORDER BY id DESC LIMIT %(limit)s"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wanted:
-    """A filter. `actor` with or without `user:`, `token:`, `cli:`; `act` a name or its first word. Empty: any."""
+    """A filter. `actor` with or without `user:`, `token:`, `cli:`; `act` a name or its first word. Empty: any.
+
+    `subject` also finds acts on several, by the key of each that was chosen.
+    """
 
     actor: str = ""
     subject: str = ""
@@ -45,7 +52,13 @@ def wanted_of(told: Mapping[str, str]) -> Wanted:
 
 def page(connection: Connection, wanted: Wanted, *, before: int | None = None, limit: int) -> list[Row]:
     """The newest first, those below the number `before`."""
-    conditions = " AND ".join(["id < %(before)s", *(CONDITIONS[name] for name in wanted.parts)])
-    query = f"SELECT id, at, actor, act, subject, about FROM audit WHERE {conditions} ORDER BY id DESC LIMIT %(limit)s"
+    query = _select(wanted, CONDITIONS)
+    if wanted.subject:
+        beside = _select(wanted, CONDITIONS | {"subject": CHOSEN})
+        query = f"({query}) UNION ALL ({beside}) ORDER BY id DESC LIMIT %(limit)s"
     values = wanted.parts | {"before": HIGHEST if before is None else before, "limit": limit}
     return connection.cursor(row_factory=dict_row).execute(query.encode(), values).fetchall()
+
+
+def _select(wanted: Wanted, conditions: Mapping[str, str]) -> str:
+    return SELECT.format(" AND ".join(["id < %(before)s", *(conditions[name] for name in wanted.parts)]))

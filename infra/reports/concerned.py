@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -78,6 +78,14 @@ OBJECTIONS: dict[Act, tuple[Objection, ...]] = {
 }
 
 
+def in_words(key: str, handle: str | None) -> str:
+    """An authorization as people call it: its creator, and the post or the account."""
+    subject = key.partition("/")[2]
+    if subject.startswith("@"):
+        return f"{subject}, the account"
+    return f"@{handle}, post {subject}" if handle else f"post {subject}"
+
+
 def sentence(word: str) -> str:
     """Why an authorization is left out, for people."""
     if word in SAID:
@@ -105,6 +113,10 @@ class Chosen:
         if self.keys is not None:
             return "authorizations.key = ANY(%(keys)s)", {"keys": list(self.keys)}
         return matching.condition(self.filter, now)
+
+    @property
+    def is_filter(self) -> bool:
+        return self.keys is None and self.ids is None
 
     @property
     def filter(self) -> Filter:
@@ -138,12 +150,22 @@ class Survey:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
-    """One authorization before an act; `objection` is why it is left out."""
+class Named:
+    """One authorization by all that it is called."""
 
     id: int
     key: str
     handle: str | None
+
+    @property
+    def in_words(self) -> str:
+        return in_words(self.key, self.handle)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row(Named):
+    """One authorization before an act; `objection` is why it is left out."""
+
     needed_until: datetime | None
     snoozed_until: datetime | None
     objection: str | None
@@ -172,6 +194,10 @@ ORDER BY authorizations.id LIMIT %(act_limit)s
 CONFIRM = """
 INSERT INTO bulk_marks (bulk_id, authorization_id, before)
 SELECT %(act_bulk)s, authorizations.id, '{{}}' FROM {tables} WHERE ({condition}) AND ({objection}) IS NULL
+"""
+NAMED = f"""
+SELECT authorizations.id, authorizations.key, creators.handle FROM {FROM}
+WHERE authorizations.id = ANY(%s) ORDER BY authorizations.id LIMIT %s
 """
 LAST = 2**63 - 1
 
@@ -230,3 +256,9 @@ def rows(
     query = ROWS.format(objection=objection_of(act), tables=FROM, condition=condition)
     values |= {"act_now": now, "act_after": after, "act_last": last, "act_limit": limit, "act_confirmed": confirmed}
     return connection.cursor(row_factory=class_row(Row)).execute(query.encode(), values).fetchall()
+
+
+def named(connection: psycopg.Connection[Any], ids: Sequence[int], *, limit: int) -> list[Named]:
+    """The first of these numbers, in order of id."""
+    cursor = connection.cursor(row_factory=class_row(Named))
+    return cursor.execute(NAMED.encode(), [list(ids), limit]).fetchall()

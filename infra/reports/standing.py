@@ -193,6 +193,22 @@ ORDER BY seq DESC LIMIT %(limit)s
 """
 
 
+# A letter of an act is called by the act's name and nonce.
+BEGUN = """
+SELECT seq, bulks.id, bulks.actor
+FROM inbox JOIN bulks ON nonce = split_part(event_id, ':', 2) AND starts_with(event_id, act || ':' || nonce || ':')
+WHERE seq = ANY(%s) AND sender = 'operator'
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Begun:
+    """The act of which a line of the history came: its number, and by whom."""
+
+    id: int
+    actor: str
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Details:
     """What the page in the room shows beside it: states it has been in, periods, figures by day, what climbed, what was done."""
@@ -222,3 +238,9 @@ def raw(connection: Connection, key: str, seqs: Sequence[int], *, limit: int) ->
     """Events as the inbox keeps them, without what is sealed: those of `seqs`, and those that wait, the newest first."""
     values = {"seqs": list(seqs), "key": key, "limit": limit}
     return connection.cursor(row_factory=dict_row).execute(RAW, values).fetchall()
+
+
+def begun(connection: Connection, seqs: Sequence[int]) -> dict[int, Begun]:
+    """Of the events of `seqs`, those that an act sent, with the act; of one that is forgotten nothing is known."""
+    rows = connection.execute(BEGUN, [list(seqs)]).fetchall()
+    return {seq: Begun(id=number, actor=actor) for seq, number, actor in rows}

@@ -146,6 +146,10 @@ def _what_they_did() -> None:
     )
     op.create_index("audit_of", "audit", ["subject", "id"])
     op.create_index("audit_by", "audit", ["actor", "id"])
+    chosen = sa.text("about ? 'keys'")
+    op.create_index(
+        "audit_keys", "audit", [sa.text("(about -> 'keys')")], postgresql_using="gin", postgresql_where=chosen
+    )
     op.create_table(
         "api_answers",
         word("actor", required=True),

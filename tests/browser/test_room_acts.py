@@ -71,6 +71,35 @@ def test_many_are_snoozed_and_it_is_taken_back(
     page.goto("/acts")
     looked_at(page, viewport, f"{mark}-acts")
     assert snoozed(floor) == 0
+
+    number = floor.begins("revoke", count="3", key=[Post(number=number).key for number in (1, 2, 3)])
+    floor.works()
+    for path, name in ((f"/acts/{number}", "act-chosen"), ("/authorizations/1", "act-told")):
+        page.goto(path)
+        looked_at(page, viewport, f"{mark}-{name}")
+    page.goto("/acts/preview?act=look&query=&back=")
+    looked_at(page, viewport, f"{mark}-act-refused")
+    context.close()
+
+
+def test_the_browsers_back_returns_to_the_preview_and_to_the_list(browser: Browser, room: tuple[Floor, str]) -> None:
+    floor, url = room
+    context = browser.new_context(base_url=url)
+    context.add_cookies([{"name": COOKIE, "value": session_of(floor.engine, floor.clock), "url": url}])
+    page = context.new_page()
+
+    page.goto("/authorizations?left_to=7&sort=newest")
+    for box in page.get_by_role("checkbox", name="Choose @creator.3").all():
+        box.check()
+    page.get_by_role("button", name="Needed until…").click()
+    assert "It concerns 2 of 2" in page.inner_text("main")
+    assert "csrf" not in page.url
+    page.locator(".named a").first.click()
+    page.go_back()
+    assert "It concerns 2 of 2" in page.inner_text("main")
+
+    page.get_by_role("link", name="Back without doing it").click()
+    assert page.url == f"{url}/authorizations?left_to=7&sort=newest"
     context.close()
 
 

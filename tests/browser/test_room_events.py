@@ -48,7 +48,8 @@ def test_a_quarantined_event_is_found_from_today_mended_and_replayed(
     page.get_by_role("checkbox", name="Choose event").first.check()
     page.get_by_role("button", name="Replay the ticked").click()
     assert page.get_by_role("status").inner_text().startswith("1 is ready again")
-    page.get_by_role("button", name="Replay all 1 that match").click()
+    page.get_by_text("Replay all 1 that match").click()
+    page.get_by_role("button", name="Yes, replay all 1").click()
     page.get_by_role("heading", name="Nothing raised an error").wait_for()
     showroom.settles(engine, clock)
 

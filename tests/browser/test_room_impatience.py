@@ -63,11 +63,32 @@ def test_who_was_away_too_long_signs_in_again_and_nothing_was_done(browser: Brow
     page.get_by_role("main").get_by_role("button", name="Snooze").click()
 
     expect(heading(page, "Sign in")).to_be_visible()
+    expect(page.get_by_role("alert")).to_contain_text("Your session has ended, and nothing was done")
     page.get_by_label("E-mail address").fill("ada@example.com")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    expect(heading(page, "Today")).to_be_visible()
+    expect(page.get_by_label("Until, in UTC")).to_be_visible()
     assert day.asks("SELECT FROM bulks") == []
+
+
+def test_the_answer_to_a_form_stays_true_and_keeps_what_is_typed(browser: Browser, day: Workday) -> None:
+    holds(day.engine, [Post(number=1)], now=day.clock.now())
+    page, refused = signed_in(browser, day), list[str]()
+    page.on("response", lambda answer: refused.append(answer.url) if answer.status == 405 else None)
+    page.goto("/creators/1")
+    page.get_by_role("button", name="Make a fresh link").click()
+    expect(page.get_by_text("It works for 30 days")).to_be_visible()
+    stays_open(page)
+    page.get_by_label("Away from").fill("2026-12-24")
+
+    day.does("UPDATE creators SET phone = '+33612345678', opted_out_at = %s", day.clock.now())
+
+    expect(page.get_by_text("+33612345678")).to_be_visible()
+    expect(page.get_by_role("button", name="May be asked again")).to_be_visible()
+    expect(page.get_by_label("Away from")).to_have_value("2026-12-24")
+    assert "/c/" in page.locator(".once input").input_value()
+    assert is_still_the_same(page)
+    assert refused == []
 
 
 def test_a_page_that_is_open_while_the_service_starts_anew_hears_again(browser: Browser, day: Workday) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,37 @@ def test_a_sheet_with_bad_rows_is_read_and_the_good_ones_are_applied(
     page.wait_for_selector("text=an end that is no earlier")
     assert desk.sheet(2).again == 1
     context.close()
+
+
+def test_what_was_pasted_stays_until_it_is_taken(browser: Browser, room: tuple[Desk, str]) -> None:
+    desk, url = room
+    context = browser.new_context(base_url=url)
+    sign_in = [{"name": COOKIE, "value": session_of(desk.engine, desk.clock), "url": url}]
+    context.add_cookies(sign_in)  # type: ignore[arg-type]  # what they are made of has a type of its own
+    page = context.new_page()
+    page.goto("/imports")
+    pasted, check, alert = page.get_by_label("Or paste the rows"), page.get_by_role("button"), page.get_by_role("alert")
+
+    # Refused
+    pasted.fill(f"a,b\n1,{code(1)}")
+    check.get_by_text("Check it").click()
+    expect(alert).to_contain_text("names no column")
+    expect(pasted).to_have_value(f"a,b\n1,{code(1)}")
+
+    # The session is over meanwhile
+    rows = sheet(with_code(1)).replace("\r\n", "\n")
+    pasted.fill(rows)
+    page.wait_for_selector("html[data-stream=on]", state="attached")
+    desk.clock.advance(timedelta(hours=13))
+    page.wait_for_selector("html[data-stream=over]", state="attached")
+    check.get_by_text("Check it").click()
+    expect(alert).to_contain_text("Your session has ended")
+    expect(pasted).to_have_value(rows)
+
+    # Signed in anew in another tab, it is told that this is another session, and takes the form the next time
+    sign_in[0]["value"] = session_of(desk.engine, desk.clock)
+    context.add_cookies(sign_in)  # type: ignore[arg-type]  # likewise
+    check.get_by_text("Check it").click()
+    expect(alert).to_contain_text("not of your present session")
+    check.get_by_text("Check it").click()
+    expect(page.get_by_role("heading", name="Being checked")).to_be_visible()

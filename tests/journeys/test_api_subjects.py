@@ -406,6 +406,11 @@ def test_people_are_invited_and_their_roles_changed(program: Program, engine: En
     assert link.startswith("http://127.0.0.1:8080/welcome/")
     told = problem(program.sends("POST", "/people/invitations", {"email": "bo", "role": "viewer"}), 422, "invalid")
     assert told["field"] == "email"
+    [open_] = program.asks("/people/invitations")["items"]
+    assert (open_["email"], open_["role"], open_["expires_at"]) == ("bo@example.com", "viewer", "2026-11-23T10:00:00Z")
+    assert program.does("/people/invitations/1/withdraw") == {"id": 1, "email": "bo@example.com"}
+    assert program.asks("/people/invitations")["items"] == []
+    problem(program.sends("POST", "/people/invitations/1/withdraw"), 404, "not_found")
     problem(program.sends("POST", f"/people/{ada.id}/disable"), 409, "conflict")
     person(engine, clock, Role.VIEWER)
     [viewer] = [each for each in program.asks("/people")["items"] if each["role"] == "viewer"]

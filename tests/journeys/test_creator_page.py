@@ -439,6 +439,18 @@ def test_what_ended_can_be_brought_back(granted: Brand) -> None:
     assert "Ended" in page.text
 
 
+def test_what_ended_and_nobody_needs_asks_nothing(granted: Brand) -> None:
+    with hot(granted.desk.engine) as connection:
+        connection.execute("DELETE FROM ads")
+        connection.execute("UPDATE authorizations SET needed_until = NULL")
+    granted.clock.advance(timedelta(days=9))
+
+    page = visitor(granted)
+
+    assert "No brand uses one of your posts at present." in page.text
+    assert "xtend" not in page.text
+
+
 def test_old_links_are_forgotten(story: Brand) -> None:
     visitor(story)
     with hot(story.desk.engine) as connection:

@@ -19,12 +19,13 @@ from structlog.testing import capture_logs
 from domain.people import Role
 from infra import invitations, people, sessions
 from infra.broker import make_broker, make_nudges
-from infra.clock import HandClock
+from infra.clock import HandClock, SystemClock
 from infra.database import hot
 from infra.passwords import Passwords
 from infra.settings import load
 from infra.vault import Vault
 from tests.operator import COOKIE, CSRF, PASSWORD, Operator, person, quick_passwords
+from tests.program import Program, token
 from web.main import make_app
 from web.room.guard import own_path
 from web.room.routes import PAGES
@@ -196,6 +197,32 @@ def test_signing_in_leads_to_where_one_wanted_to_go(enter: Enter, engine: Engine
     assert nobody.opens("/people").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("referer", "led_to"),
+    [
+        ("http://127.0.0.1:8080/creators/3?x=1", "&next=/creators/3%3Fx%3D1"),
+        ("http://127.0.0.1:8080/creators/3/links", "&next=/creators/3"),
+        ("http://127.0.0.1:8080/", ""),
+        ("http://127.0.0.1:8080//evil.example", ""),
+        ("http://127.0.0.1:8080/sign-in?next=/people", ""),
+        ("https://evil.example/people", ""),
+        ("http://[", ""),
+        ("", ""),
+    ],
+)
+def test_a_form_of_a_session_that_is_over_is_explained(enter: Enter, referer: str, led_to: str) -> None:
+    late = enter(Role.OPERATOR)
+    late.opens("/account")
+    late.cookie = ""
+
+    sent = late.sends("/creators/3/snooze", until="2026-12-24", headers={"referer": referer})
+
+    assert (sent.status_code, sent.headers["location"]) == (303, f"/sign-in?ended{led_to}")
+    late.opens(sent.headers["location"])
+    assert "Your session has ended, and nothing was done of what you just sent." in late.text
+    assert "session has ended" not in late.opens("/sign-in").text
+
+
 def test_over_https_the_cookie_is_bound_to_the_host(engine: Engine, clock: HandClock, vault: Vault) -> None:
     person(engine, clock)
     app = app_of(engine, clock, vault, settings=load(public_url="https://spark.example.com"))
@@ -341,6 +368,70 @@ def test_an_admin_sees_to_people_but_never_removes_the_last_admin(
     assert ada.opens("/people").status_code == 403
     assert grace.sends(f"/people/{me}/disable").status_code == 303
     assert ada.opens("/").status_code == 303
+
+
+def test_a_link_that_is_open_is_listed_and_withdrawn(enter: Enter, engine: Engine, clock: HandClock) -> None:
+    ada = enter(Role.ADMIN)
+    ada.opens("/people")
+    assert "Links that are open" not in ada.text
+    assert ada.sends("/people", email="no address", role="operator").status_code == 422
+    assert re.search(r'value="operator" checked', ada.page.text)
+    ada.sends("/people", email="Grace@example.com", role="operator")
+    link = urlsplit(ada.field("A link for Grace@example.com")).path
+
+    ada.opens("/people")
+    assert "grace@example.com operator coming in 2026-11-23 10:00" in ada.text
+    assert ada.sends("/people/invitations/1/withdraw").status_code == 303
+
+    assert "Links that are open" not in ada.opens("/people").text
+    assert enter().opens(link).status_code == 404
+    assert ada.sends("/people/invitations/1/withdraw").status_code == 409
+    with hot(engine) as connection:
+        noted = connection.execute("SELECT act, subject, about FROM audit ORDER BY id").fetchall()
+    assert noted[-1] == ("person.uninvited", "grace@example.com", {"role": "operator"})
+
+
+def test_only_links_that_let_somebody_in_are_listed(engine: Engine, clock: HandClock) -> None:
+    gone, there = person(engine, clock, email="gone@example.com"), person(engine, clock)
+    now = clock.now()
+    with hot(engine) as connection:
+        invitations.make_first(connection, now=now)
+        for email in (gone.email, there.email, "used@example.com", None):
+            invitations.make(connection, role=Role.VIEWER, email=email, actor="cli:test", now=now)
+        invitations.take(connection, "used@example.com", now=now)
+        people.disable(connection, user_id=gone.id, actor="cli:test", now=now)
+        first, *others = invitations.listed(connection, now=now)
+        later = invitations.listed(connection, now=now + timedelta(days=1))
+    person(engine, clock, Role.ADMIN)
+    with hot(engine) as connection:
+        without_the_first = invitations.listed(connection, now=now)
+
+    assert (first.email, first.role, first.is_known) == (None, Role.ADMIN, False)
+    assert [(each.email, each.role, each.is_known) for each in others] == [
+        (there.email, Role.OPERATOR, True),
+        (None, Role.VIEWER, False),
+    ]
+    assert (without_the_first, later) == (others, [])
+
+
+def test_in_a_simulation_a_link_counts_by_the_machine_s_clock(engine: Engine, clock: HandClock, vault: Vault) -> None:
+    real = SystemClock()
+    clock.set(real.now() + timedelta(days=900))
+    app = app_of(engine, clock, vault, simulation=Simulation(day_seconds=10))
+    with TestClient(app, base_url="http://127.0.0.1:8080") as http:
+        ada = Operator(http, engine, real, Role.ADMIN)
+        ada.opens("/people")
+        ada.sends("/people", email="grace@example.com", role="viewer")
+        link = urlsplit(ada.field("A link for grace@example.com")).path
+
+        assert "Links that are open" in ada.opens("/people").text
+        assert Operator(http, engine, real, None).opens(link).status_code == 200
+        program = Program(http, token(engine, clock))
+        program.does("/people/invitations", {"email": "bo@example.com", "role": "viewer"})
+        assert len(program.asks("/people/invitations")["items"]) == 2
+    with hot(engine) as connection:
+        made = invitations.listed(connection, now=real.now())
+    assert [each.expires_at - real.now() < timedelta(days=1) for each in made] == [True, True]
 
 
 def test_a_link_for_somebody_who_is_there_sets_the_password_and_nothing_else(enter: Enter) -> None:

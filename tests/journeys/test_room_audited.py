@@ -84,6 +84,10 @@ class House(Floor):
         self.sends(f"/people/{number}/disable")
         return number
 
+    def link(self) -> int:
+        self.sends("/people", email="grace@example.com", role="viewer")
+        return self.number("SELECT id FROM invitations")
+
     def token(self) -> int:
         self.sends("/tokens", name="crm", scope=["read"], days="30")
         return self.number("SELECT id FROM api_tokens")
@@ -153,6 +157,7 @@ STORIES: dict[str, tuple[Callable[[House], object] | None, Fields]] = {
     "/imports/{id:int}/go-on": (House.paused_sheet, {}),
     "/imports/{id:int}/end": (House.sheet, {}),
     "/people": (None, {"email": "grace@example.com", "role": "viewer"}),
+    "/people/invitations/{id:int}/withdraw": (House.link, {}),
     "/people/{id:int}/role": (House.somebody, {"role": "operator"}),
     "/people/{id:int}/disable": (House.somebody, {}),
     "/people/{id:int}/enable": (House.gone, {}),

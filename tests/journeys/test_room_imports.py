@@ -126,7 +126,15 @@ def test_what_is_wrong_with_the_whole_is_said_at_once(room: Room, file: str, pas
 
     assert room.ada.page.status_code == 422
     assert why in room.ada.text
+    assert ("paste it once more" in room.ada.text) is bool(pasted)
     assert room.desk.asks("SELECT * FROM imports") == []
+
+
+def test_what_was_pasted_is_on_no_page(room: Room) -> None:
+    assert room.sends(pasted=f"a,b\n1,{code(1)}") == 0
+
+    assert room.ada.page.status_code == 422
+    assert code(1)[1:-1] not in room.ada.page.text
 
 
 def test_the_report_is_read_part_by_part_and_page_by_page(room: Room) -> None:

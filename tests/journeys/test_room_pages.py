@@ -215,6 +215,30 @@ def test_however_long_the_history_states_passed_and_a_refusal_are_told(
     assert "Ask for another code." in ada.text
 
 
+@pytest.mark.parametrize(
+    ("status", "said"), [("failed", "did not arrive"), ("uncertain", "may not have arrived"), ("done", None)]
+)
+def test_a_request_that_did_not_arrive_is_told_beside_what_is_next(
+    status: str, said: str | None, ada: Operator, engine: Engine, clock: HandClock
+) -> None:
+    holds(engine, [Post(number=1)], now=clock.now())
+    message = """
+    WITH message AS (
+        INSERT INTO outbox (kind, key, idempotency_key, payload, status, due_at, created_at, settled_at, last_error)
+        VALUES ('ask.mail', 'creator/1', 'a', '{}', %(status)s, %(now)s, %(now)s, %(now)s, 'no such user') RETURNING id
+    )
+    INSERT INTO asks (authorization_id, period_ends_at, rung, urgency, days, asked_at, outbox_id)
+    SELECT 1, expires_at, 3, 'window', 30, %(now)s, message.id FROM authorizations, message
+    """
+    with hot(engine) as connection:
+        connection.execute(message, {"now": clock.now(), "status": status})
+
+    ada.opens("/authorizations/1")
+
+    assert ("The last request" in ada.text) is (said is not None)
+    assert said is None or f"The last request {said}: no such user. Mend it in the" in ada.text
+
+
 class TestCreators:
     def test_the_list_finds_by_the_first_letters_and_pages(
         self, ada: Operator, engine: Engine, clock: HandClock
@@ -289,6 +313,7 @@ class TestCreators:
         assert ada.sends(f"/creators/1/{path}", **fields).status_code == 422
 
         assert said in ada.text
+        assert all(f'name="{name}" value="{value}"' in ada.page.text for name, value in fields.items())
         assert audited(engine) == []
 
     def test_a_fresh_link_is_shown_once_and_links_are_taken_back(
@@ -301,6 +326,7 @@ class TestCreators:
         token = ada.field("A link to maya.moves").rpartition("/c/")[2]
 
         assert handle_of(engine, vault, token, clock) == "maya.moves"
+        assert 'data-page="/creators/1"' in ada.page.text
         assert token not in ada.opens("/creators/1").text
         assert [row.split()[-3] for row in table(ada.page.text, "links")] == ["works"]
 

@@ -36,6 +36,23 @@ class Inviting(Asked):
     role: Role
 
 
+class InvitationShown(Shape):
+    """A one-time link that is open, without the link. `email`: none where it is good for any address."""
+
+    id: int
+    email: str | None
+    role: Role
+    created_at: datetime
+    expires_at: datetime
+
+
+class InvitationWithdrawn(Shape):
+    """A one-time link that lets nobody in any more."""
+
+    id: int
+    email: str | None
+
+
 class Invitation(Shape):
     """A one-time link, told this once; it works for 24 hours."""
 
@@ -98,9 +115,28 @@ def invite(write: Writes, new: Inviting) -> Invitation:
         email = people.address(new.email)
     except PeopleError as error:
         raise invalid(str(error), field="email", remedy="Send one plain address.") from None
-    secret = invitations.make(write.connection, role=new.role, email=email, actor=write.actor, now=write.now)
+    # By the machine's clock, as the door counts that judges it.
+    now = write.desk.wall.now()
+    secret = invitations.make(write.connection, role=new.role, email=email, actor=write.actor, now=now)
     link = f"{write.desk.settings.public_url}/welcome/{secret}"
     return Invitation(id=invitations.number_of(write.connection, secret), link=link)
+
+
+def invitations_open(call: Asks) -> Page[InvitationShown]:
+    """The one-time links that are open, what ends next first; by the machine's clock, also in a simulation."""
+    with snapshot(call.desk.engine) as connection:
+        found = invitations.listed(connection, now=call.desk.wall.now())
+    return page(call, map(InvitationShown.model_validate, found), after=None)
+
+
+def withdraw(write: Writes, number: Number) -> InvitationWithdrawn:
+    """A one-time link that is open lets nobody in any more."""
+    try:
+        now = write.desk.wall.now()
+        email = invitations.withdraw(write.connection, number, actor=write.actor, now=now)
+    except PeopleError:
+        raise missing("There is no open invitation of this number.") from None
+    return InvitationWithdrawn(id=number, email=email)
 
 
 def change_role(write: Writes, number: Number, new: NewRole) -> PersonShown:
@@ -181,7 +217,9 @@ def _token(token: api_tokens.ApiToken) -> TokenShown:
 
 OPERATIONS = (
     Operation(path="/people", handler=listed, scope=Scope.ADMIN),
+    Operation(path="/people/invitations", handler=invitations_open, scope=Scope.ADMIN),
     Operation(path="/people/invitations", handler=invite, scope=Scope.ADMIN, method="POST", status=201),
+    Operation(path="/people/invitations/{number}/withdraw", handler=withdraw, scope=Scope.ADMIN, method="POST"),
     Operation(path="/people/{number}/role", handler=change_role, scope=Scope.ADMIN, method="POST"),
     Operation(path="/people/{number}/disable", handler=disable, scope=Scope.ADMIN, method="POST"),
     Operation(path="/people/{number}/enable", handler=enable, scope=Scope.ADMIN, method="POST"),

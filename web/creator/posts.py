@@ -13,6 +13,7 @@ from psycopg.rows import dict_row
 
 from domain.authorization import Authorization, State
 from domain.events import Condition, Route
+from domain.reasons import Reason
 from domain.renewal import (
     LAWS,
     Policy,
@@ -119,8 +120,18 @@ def cards(
     values = {"creator_id": creator_id, "since": now - SHOWN_AFTER_END, "now": now, "most": MOST_POSTS}
     rows = connection.cursor(row_factory=dict_row).execute(POSTS, values).fetchall()
     known = authorizations.load(connection, [row["key"] for row in rows])
-    found = [card(row, known[row["key"]], handle, policy=policy, now=now) for row in rows if row["key"] in known]
+    found = [
+        card(row, known[row["key"]], handle, policy=policy, now=now)
+        for row in rows
+        if row["key"] in known and not is_done_with(known[row["key"]], now)
+    ]
     return sorted(found, key=lambda each: (not each.asks, distance(each.ends_at, now)))
+
+
+def is_done_with(known: Authorization, now: datetime) -> bool:
+    """Whether it has ended and nobody needs it any longer: its creator is not asked for what no ad needs."""
+    has_ended = known.expires_at is not None and known.expires_at <= now
+    return has_ended and objection_to_asking(known, now) in (Reason.NO_AD_NEEDS_IT, Reason.COVERED)
 
 
 def distance(ends_at: datetime | None, now: datetime) -> timedelta:

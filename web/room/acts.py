@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, urlencode
 
-import psycopg
 from starlette.datastructures import ImmutableMultiDict
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
@@ -28,17 +27,22 @@ from web.room.rendering import field
 # How many of those that an act concerns are named before it is confirmed.
 NAMED = 8
 LONGEST_NONCE = 64
+# Of the chosen an act's page lists so many.
+LISTED = 50
 # What a form or a link about an act may say. A word that is left unread would widen it.
-FIELDS = frozenset({"act", "key", "everything", "query", "until", "count", "nonce", "csrf"})
+FIELDS = frozenset({"act", "key", "everything", "query", "until", "count", "nonce", "back", "csrf"})
+
+Fields = ImmutableMultiDict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Order:
-    """A form about an act: `until` as it was typed, in UTC."""
+    """A form about an act: `until` as it was typed, in UTC; `back` what the list was asked, None where it came from elsewhere."""
 
     act: Act
     chosen: Chosen
     until: str
+    back: str | None
 
     @property
     def deed(self) -> Deed:
@@ -56,12 +60,20 @@ class Order:
 
 def preview(desk: Desk, call: Call) -> Response:
     """What the act would do. A link may ask this as well as a form: nothing is done."""
-    return _asked(desk, call, _order(call.form or call.query))
+    fields = call.form or call.query
+    try:
+        order = _order(fields)
+    except ActError as error:
+        return _refused(desk, call, fields, error)
+    return _asked(desk, call, order)
 
 
 def begin(desk: Desk, call: Call) -> Response:
     """Begins what was confirmed; what cannot be is asked again, with the reason."""
-    order, nonce = _order(call.form), field(call.form, "nonce")
+    try:
+        order, nonce = _order(call.form), field(call.form, "nonce")
+    except ActError as error:
+        return _refused(desk, call, call.form, error)
     if not 0 < len(nonce) <= LONGEST_NONCE or not nonce.isalnum():
         raise HTTPException(400)
     try:
@@ -94,6 +106,7 @@ def one(desk: Desk, call: Call, *, complaint: str = "", status: int = 200) -> Re
     """How far one has come."""
     with hot(desk.engine) as connection:
         bulk = bulks.load(connection, call.path["id"])
+        chosen = concerned.named(connection, bulk.ids, limit=LISTED) if bulk and bulk.ids else []
     if bulk is None:
         raise HTTPException(404, "There is no such act.")
     return desk.render(
@@ -101,6 +114,7 @@ def one(desk: Desk, call: Call, *, complaint: str = "", status: int = 200) -> Re
         "room/act.html",
         status=status,
         bulk=bulk,
+        chosen=chosen,
         reasons=_reasons(bulk.left_out),
         refresh_seconds=REFRESH_SECONDS if bulk.status.is_open else None,
         may_act=call.visitor.role.may(bulk.deed.role),
@@ -138,7 +152,7 @@ def _changed(desk: Desk, call: Call, change: Callable[..., int | None]) -> Respo
 def _asked(desk: Desk, call: Call, order: Order, *, complaint: str = "", status: int = 200) -> Response:
     with hot(desk.engine) as connection:
         found = concerned.survey(connection, order.act, order.chosen, now=call.now)
-        named = _named(connection, order, call.now)
+        rows = concerned.rows(connection, order.act, order.chosen, now=call.now, limit=10 * NAMED)
     return desk.render(
         call,
         "room/act_preview.html",
@@ -146,58 +160,77 @@ def _asked(desk: Desk, call: Call, order: Order, *, complaint: str = "", status:
         order=order,
         deed=order.deed,
         survey=found,
-        named=named,
+        named=[row for row in rows if row.objection is None][:NAMED],
+        whom=_whom(order.chosen, rows),
         reasons=_reasons(found.left_out),
         nonce=secrets.token_hex(16),
         complaint=complaint,
-        back=_back(order.chosen),
+        back=_back(order),
     )
 
 
-def _back(chosen: Chosen) -> str:
-    if chosen.keys is None:
-        return f"/authorizations?{chosen.query}".rstrip("?")
-    return f"/authorizations/{quote(chosen.keys[0])}" if len(chosen.keys) == 1 else "/authorizations"
+def _refused(desk: Desk, call: Call, fields: Fields, error: ActError) -> Response:
+    """The form cannot be read as an act; its list can be gone back to."""
+    back = _list(_listed_by(fields) or "")
+    return desk.render(call, "room/act_refused.html", status=422, sentence=str(error), back=back)
 
 
-def _named(connection: psycopg.Connection[Any], order: Order, now: datetime) -> list[concerned.Row]:
-    rows = concerned.rows(connection, order.act, order.chosen, now=now, limit=10 * NAMED)
-    return [row for row in rows if row.objection is None][:NAMED]
+def _back(order: Order) -> str:
+    keys = order.chosen.keys
+    if order.back is None and keys is not None and len(keys) == 1:
+        return f"/authorizations/{quote(keys[0])}"
+    return _list(order.chosen.query if order.back is None else order.back)
+
+
+def _list(query: str) -> str:
+    return f"/authorizations?{query}".rstrip("?")
+
+
+def _listed_by(fields: Fields) -> str | None:
+    """What the list was asked: its filter (`query`), with the order and the place (`back`). It leads nowhere else."""
+    if "back" not in fields:
+        return None
+    parts = parse_qsl(f"{field(fields, 'query')}&{field(fields, 'back')}")
+    return urlencode(list(dict.fromkeys(parts)))
+
+
+def _whom(chosen: Chosen, rows: Sequence[concerned.Row]) -> str:
+    is_one = chosen.keys is not None and len(chosen.keys) == 1
+    return rows[0].in_words if is_one and rows else chosen.in_words
 
 
 def _reasons(left_out: Any) -> list[tuple[str, int]]:
     return [(concerned.sentence(word), count) for word, count in left_out.items()]
 
 
-def _order(fields: ImmutableMultiDict[str, Any]) -> Order:
-    """Raises HTTPException where no act or nobody is chosen, or something is said that is not understood."""
+def _order(fields: Fields) -> Order:
+    """Raises ActError where no act or nobody is chosen, or something is said that is not understood."""
     if strange := sorted({*fields} - FIELDS):
-        raise HTTPException(
-            422, f"Not understood: {', '.join(strange)}. A filter stands in `query`, encoded as one value."
-        )
+        raise ActError(f"Not understood: {', '.join(strange)}. A filter stands in `query`, encoded as one value.")
     try:
         act = Act(field(fields, "act"))
+    except ValueError:
+        raise ActError(f"Choose what to do: one of {', '.join(Act)}.") from None
+    try:
         chosen = _chosen(fields)
     except FilterError as error:
-        raise HTTPException(422, f"The filter cannot be read: {error}.") from None
-    except ValueError:
-        raise HTTPException(422, f"Choose what to do: one of {', '.join(Act)}.") from None
-    return Order(act=act, chosen=chosen, until=field(fields, "until").strip())
+        raise ActError(f"The filter cannot be read: {error}.") from None
+    return Order(act=act, chosen=chosen, until=field(fields, "until").strip(), back=_listed_by(fields))
 
 
-def _chosen(fields: ImmutableMultiDict[str, Any]) -> Chosen:
+def _chosen(fields: Fields) -> Chosen:
     keys = tuple(dict.fromkeys(key for key in fields.getlist("key") if isinstance(key, str) and key))
     if field(fields, "everything"):
         if "query" not in fields:
-            raise HTTPException(422, "Say what all of them match: `query`, which is empty for all there are.")
+            raise ActError("Say what all of them match: `query`, which is empty for all there are.")
         return Chosen.by(field(fields, "query"))
     # The list's form brings its filter in any case: without a tick nothing is meant by it.
     if not keys:
-        raise HTTPException(422, "Choose authorizations first: tick some, or all that the filter matches.")
+        raise ActError("Choose authorizations first: tick some, or all that the filter matches.")
     return Chosen(keys=keys)
 
 
-def _typed(fields: ImmutableMultiDict[str, Any]) -> int:
+def _typed(fields: Fields) -> int:
     typed = number_of(field(fields, "count").replace(",", "").strip())
     if typed is None:
         raise ActError("Type how many it concerns, to confirm it.")

@@ -115,13 +115,15 @@ Render = Callable[..., Response]
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Desk:
     """What a page may use. `render(call, "room/today.html", status=200, **context)` makes the answer; the template knows
-    `call`, `visitor`, `now`, `simulation` and `nav`, and the filters of web/room/rendering.py.
+    `call`, `visitor`, `now`, `simulation` and `nav`, and the filters of web/room/rendering.py. `wall` is the machine's clock,
+    which in a simulation is another than `clock`: sessions and one-time links live by it.
     """
 
     settings: Settings
     engine: Engine
     vault: Vault
     clock: Clock
+    wall: Clock
     nudges: Nudging
     render: Render
     passwords: Passwords

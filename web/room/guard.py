@@ -23,6 +23,8 @@ from infra.vault import Vault
 from web.room.calls import Visitor
 
 SIGN_IN = "/sign-in"
+# In the door's address: it says that the session has ended, and that the form did nothing.
+ENDED = "ended"
 CSRF = "csrf"
 # Carried by a page that fetches itself again: the mark of which it was told.
 MARK = "x-live-mark"
@@ -109,7 +111,7 @@ class Guard:
         if site is not None:
             is_ours = site in ("same-origin", "none")
         else:
-            is_ours = origin is None or urlsplit(origin).netloc in (self._host, headers.get("host", ""))
+            is_ours = origin is None or origin.partition("://")[2] in (self._host, headers.get("host", ""))
         if not is_ours:
             raise HTTPException(403, "This was sent from another site. Open the page here, and send it again.")
 
@@ -121,6 +123,15 @@ class Guard:
             raise HTTPException(
                 403, "This form is not of your present session. Open the page again, then send the form again."
             )
+
+    def stood_on(self, headers: Mapping[str, str]) -> str:
+        """The address of ours that a form was sent from, as far as the browser tells; else `/`."""
+        try:
+            came = urlsplit(headers.get("referer", ""))
+        except ValueError:
+            return "/"
+        is_ours = came.netloc in (self._host, headers.get("host", ""))
+        return own_path(f"{came.path}?{came.query}".removesuffix("?")) if is_ours else "/"
 
     def _visitor(self, session: sessions.Session) -> Visitor:
         return Visitor(
@@ -145,10 +156,10 @@ class Guard:
         return visitor.session.hex() or visitor.email
 
 
-def to_sign_in(url: str) -> Response:
-    """The way to the door, and from there back to where somebody wanted to go."""
-    more = "" if url == "/" else f"?next={quote(url, safe='/')}"
-    return RedirectResponse(f"{SIGN_IN}{more}", status_code=303)
+def to_sign_in(url: str, *, has_ended: bool = False) -> Response:
+    """The way to the door, and from there back to where somebody wanted to go. `has_ended`: amid a form, which did nothing."""
+    more = "&".join([ENDED] * has_ended + [f"next={quote(url, safe='/')}"] * (url != "/"))
+    return RedirectResponse(f"{SIGN_IN}?{more}".removesuffix("?"), status_code=303)
 
 
 def own_path(text: str) -> str:

@@ -1,4 +1,7 @@
-"""People: who may sign in, one-time links for new ones and for lost passwords, roles, and who may not any more."""
+"""People: who may sign in, one-time links for new ones and for lost passwords, roles, and who may not any more.
+
+Links live by the machine's clock, as the door does that judges them.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +28,9 @@ def shown(
 ) -> Response:
     """The list. `link`: of an invitation just made, which is shown this once."""
     with hot(desk.engine) as connection:
-        listed = people.listed(connection)
-    context = {"people": listed, "roles": MEANINGS, "link": link, "complaint": complaint, "invited": invited}
+        listed, links = people.listed(connection), invitations.listed(connection, now=desk.wall.now())
+    context = {"people": listed, "invitations": links, "roles": MEANINGS, "link": link}
+    context |= {"complaint": complaint, "invited": invited}
     return desk.render(call, "room/people.html", status=status, **context)
 
 
@@ -38,10 +42,20 @@ def invite(desk: Desk, call: Call) -> Response:
     try:
         with hot(desk.engine) as connection:
             actor = call.visitor.actor
-            secret = invitations.make(connection, role=role, email=email, actor=actor, now=call.now)
+            secret = invitations.make(connection, role=role, email=email, actor=actor, now=desk.wall.now())
     except PeopleError as error:
         return shown(desk, call, complaint=str(error), invited=email, status=422)
     return shown(desk, call, link=f"{desk.settings.public_url}/welcome/{secret}", invited=email.strip())
+
+
+def withdraw(desk: Desk, call: Call) -> Response:
+    """The link lets nobody in any more."""
+    try:
+        with hot(desk.engine) as connection:
+            invitations.withdraw(connection, call.path["id"], actor=call.visitor.actor, now=desk.wall.now())
+    except PeopleError as error:
+        return shown(desk, call, complaint=str(error), status=409)
+    return RedirectResponse("/people", status_code=303)
 
 
 def change_role(desk: Desk, call: Call) -> Response:
@@ -76,6 +90,7 @@ def _role(call: Call) -> Role:
 PAGES = (
     Page(path="/people", handler=shown, role=Role.ADMIN),
     Page(path="/people", handler=invite, role=Role.ADMIN, methods=("POST",)),
+    Page(path="/people/invitations/{id:int}/withdraw", handler=withdraw, role=Role.ADMIN, methods=("POST",)),
     Page(path="/people/{id:int}/role", handler=change_role, role=Role.ADMIN, methods=("POST",)),
     Page(path="/people/{id:int}/disable", handler=disable, role=Role.ADMIN, methods=("POST",)),
     Page(path="/people/{id:int}/enable", handler=enable, role=Role.ADMIN, methods=("POST",)),

@@ -78,6 +78,7 @@ class Rendering:
             "simulation": self._simulation,
             "refresh_seconds": None,
             "nav": self.navigation(visitor, call.url.partition("?")[0]) if visitor else {},
+            "own_page": self.page_of(call.url),
             "leads": lambda address: visitor is not None and self.leads(visitor, address),
         }
         return HTMLResponse(self._environment.get_template(template).render(known | context), status_code=status)
@@ -86,6 +87,13 @@ class Rendering:
         """Whether the address is a page, and this visitor may open it: only then it is worth a link."""
         path = address.partition("?")[0]
         return any(route.match(path) and visitor.role.may(role) for route, role in self._routes)
+
+    def page_of(self, url: str) -> str:
+        """The page that an address belongs to: itself, or the nearest above it where only forms are sent to it."""
+        path = url.partition("?")[0]
+        if any(route.match(path) for route, _ in self._routes):
+            return url
+        return self.page_of(path.rstrip("/").rpartition("/")[0] or "/")
 
     def navigation(self, visitor: Visitor, here: str) -> dict[str, list[Link]]:
         """The links that this visitor may follow, by group; groups without any are left out."""

@@ -17,14 +17,15 @@ from infra.invitations import Invitation
 from infra.passwords import WeakPassword
 from infra.people import PeopleError, Person, kept
 from web.room.calls import Desk, Knock, OpenPage
-from web.room.guard import SIGN_IN, Cookie, own_path
+from web.room.guard import ENDED, SIGN_IN, Cookie, own_path
 from web.room.rendering import field
 
 log = structlog.get_logger()
 
 LONGEST_EMAIL = 320
 WRONG = "This address and this password do not belong together, or the account is not open."
-GONE = "This link was used, is older than a day, or was replaced by a newer one."
+OVER = "Your session has ended, and nothing was done of what you just sent. Sign in, then do it again."
+GONE = "This link was used, is older than a day, was withdrawn, or was replaced by a newer one."
 
 
 class Doorstep:
@@ -41,6 +42,7 @@ class Doorstep:
 
     def ask(self, desk: Desk, knock: Knock, *, complaint: str = "", status: int = 200, wait: int = 0) -> Response:
         """The form, with what went wrong before, where something did."""
+        complaint = complaint or (OVER if ENDED in knock.query else "")
         wanted = own_path(field(knock.form, "next") or knock.query.get("next", "/"))
         email = field(knock.form, "email")
         answer = desk.render(knock, "room/sign_in.html", status=status, complaint=complaint, wanted=wanted, email=email)

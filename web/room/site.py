@@ -70,13 +70,15 @@ class Room:
             listening=self.live.visitor,
         )
         issuer = Issuer.of(settings)
+        self._rendering = Rendering(PAGES, simulation, has_issuer=issuer is not None)
         self._desk = Desk(
             settings=settings,
             engine=engine,
             vault=vault,
             clock=clock,
+            wall=wall,
             nudges=nudges,
-            render=Rendering(PAGES, simulation, has_issuer=issuer is not None),
+            render=self._rendering,
             passwords=passwords or Passwords(),
             tries=Tries(wall),
             foresight=self.foresight,
@@ -156,8 +158,10 @@ class Room:
     def _outside(self, request: Request) -> Response:
         if _wants_json(request):
             raise HTTPException(401, "Nobody is signed in.")
+        if request.method in ("GET", "HEAD"):
+            return to_sign_in(_url_of(request))
         # What a form carried is lost with the session; the page that it stood on is where to go on.
-        return to_sign_in(_url_of(request) if request.method in ("GET", "HEAD") else "/")
+        return to_sign_in(self._rendering.page_of(self.guard.stood_on(request.headers)), has_ended=True)
 
     def _call(self, request: Request, visitor: Visitor) -> Call:
         return Call(

@@ -18,6 +18,7 @@ from infra.chosen import posts_of
 from infra.database import snapshot
 from infra.reports import concerned, standing
 from infra.reports.standing import DAYS_OF_FIGURES, Row, Standing
+from infra.tables import Payment
 from web.room.calls import Call, Desk, Page
 from web.room.coverage import coverage
 from web.room.lifecycle_picture import picture
@@ -50,8 +51,11 @@ def shown(desk: Desk, call: Call) -> Response:
             told = standing.history(connection, row["id"], before=before, limit=LINES + 1)
             until = standing.recorded_at(connection, row["id"], before)
         raw = standing.raw(connection, row["key"], [line["seq"] for line in told[:RAW]], limit=RAW)
+        acts = standing.begun(connection, [line["seq"] for line in told if line["seq"]])
         offers = offered(connection, call, row)
-    beside = Told(asks=found.asks, endings=found.endings, escalations=around.escalations, effects=around.effects)
+    beside = Told(
+        asks=found.asks, endings=found.endings, escalations=around.escalations, effects=around.effects, acts=acts
+    )
     has_older = len(told) > LINES
     return desk.render(
         call,
@@ -59,6 +63,7 @@ def shown(desk: Desk, call: Call) -> Response:
         row=row,
         found=found,
         need=need_of(found.known),
+        lost=lost_of(found),
         grants=around.grants[::-1],
         flights=flights_of(found),
         picture=picture(found.known.state, around.passed),
@@ -93,6 +98,12 @@ def offered(connection: psycopg.Connection[Any], call: Call, row: Row) -> list[O
         if call.visitor.role.may(deed.role)
     ]
     return sorted(offers, key=lambda each: bool(each.objection))
+
+
+def lost_of(found: Standing) -> Row | None:
+    """The last request of this period, where its message did not arrive, or may not have."""
+    last = found.asks[-1] if found.asks and found.asks[-1]["period_ends_at"] == found.row["expires_at"] else None
+    return last if last and last["status"] in (Payment.FAILED, Payment.UNCERTAIN) else None
 
 
 def flights_of(found: Standing) -> list[Any]:

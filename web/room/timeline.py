@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -12,6 +12,7 @@ from domain.escalation import Step
 from domain.explaining import told_why
 from domain.reasons import Reason
 from infra.reports.lapses import Ended
+from infra.reports.standing import Begun
 from infra.waiting import NAMES, in_words
 from web.wording import span
 
@@ -64,7 +65,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Line:
-    """One line. `moved`: the state after it, where it changed; `seq`: the event, where it is one of the inbox."""
+    """One line. `moved`: the state after it, where it changed; `seq`: the event, where it is one of the inbox.
+
+    `act`: of whose doing it came, where somebody acted here.
+    """
 
     at: datetime
     kind: Kind
@@ -74,16 +78,18 @@ class Line:
     seq: int | None = None
     happened_at: datetime | None = None
     is_loud: bool = False
+    act: Begun | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Told:
-    """What else there is to tell, beside the history."""
+    """What else there is to tell, beside the history. `acts` by the number of the event."""
 
     asks: Sequence[Row]
     endings: Sequence[Ended]
     escalations: Sequence[Row]
     effects: Sequence[Row]
+    acts: Mapping[int, Begun] = field(default_factory=dict)
 
 
 def timeline(
@@ -97,10 +103,11 @@ def timeline(
         line for line in others(told) if (since is None or line.at >= since) and (until is None or line.at < until)
     ]
     # Sorting is stable: of one instant, what came of it stands above what was heard.
-    return sorted([*beside, *map(heard, history)], key=lambda line: line.at, reverse=True)
+    told_of = [heard(row, told.acts.get(row["seq"])) for row in history]
+    return sorted([*beside, *told_of], key=lambda line: line.at, reverse=True)
 
 
-def heard(row: Row) -> Line:
+def heard(row: Row, act: Begun | None = None) -> Line:
     """A line of the history."""
     has_moved = row["outcome"] == "moved" or (row["from"] is not None and row["from"] != row["to"])
     is_late = abs((row["recorded_at"] - row["at"]).total_seconds()) > 60  # noqa: PLR2004 - a minute
@@ -115,6 +122,7 @@ def heard(row: Row) -> Line:
         seq=row["seq"],
         happened_at=row["at"] if is_late else None,
         is_loud=row["reason"] in LOUD,
+        act=act,
     )
 
 

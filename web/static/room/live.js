@@ -1,9 +1,11 @@
 // Keeps an open page true: it is told what has changed, fetches itself again, and puts in the regions that are others now.
 //
 // A region is an element with an id and `data-live="topic topic"`; the topics are those of infra/reports/marks.py,
-// `authorization:42` for one of them, or nothing for all. Without this module a page stays as it was made.
+// `authorization:42` for one of them, or nothing for all. Without this module a page stays as it was made. The answer to a
+// form stands at an address that only forms are sent to: `data-page` of the body says which one is asked instead.
 
 const body = document.body;
+const here = () => body.dataset.page ?? location.href;
 const REST = 2000; // milliseconds between two refreshes of one page, however much happens
 const PATIENCE = [2000, 60000]; // the first wait after a stream broke, and the longest
 
@@ -135,7 +137,7 @@ async function refresh() {
   waiting = false;
   restsUntil = performance.now() + REST;
   try {
-    const answer = await fetch(location.href, { headers: { "x-live-mark": mark, accept: "text/html" }, redirect: "manual" });
+    const answer = await fetch(here(), { headers: { "x-live-mark": mark, accept: "text/html" }, redirect: "manual" });
     if (!answer.ok) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     told = Date.parse(fresh.body.dataset.now);
@@ -179,10 +181,13 @@ function hangUp(state) {
   show(state);
 }
 
-// The session is over, or the role is another one: the page is made again as whoever is here now may see it.
+// The session is over, or the role is another one: the page is made again as whoever is here now may see it. What stands in a
+// form that keeps it (forms.js) would be lost.
 function leave() {
   hangUp("over");
-  location.reload();
+  if ([...document.querySelectorAll("form[data-keeps] textarea")].some((each) => each.value)) return;
+  if (body.dataset.page) location.replace(here());
+  else location.reload();
 }
 
 function show(state) {
