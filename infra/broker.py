@@ -203,7 +203,6 @@ def make_broker(redis_url: str | None) -> dramatiq.Broker:
     middleware = [part() for part in default_middleware]
     if not redis_url:
         broker: dramatiq.Broker = StubBroker(middleware=middleware)
-        broker.emit_after("process_boot")
     else:
         broker = PromptRedisBroker(  # type: ignore[no-untyped-call]
             client=redis_client(redis_url),

@@ -51,7 +51,8 @@ def run(settings: Settings) -> None:
 
 
 def make_worker(broker: dramatiq.Broker, settings: Settings) -> dramatiq.Worker:
-    """One worker for all queues."""
+    """One worker for all queues, in a process that dramatiq's own command did not start: time limits begin here."""
+    broker.emit_after("process_boot")
     return dramatiq.Worker(broker, worker_threads=settings.worker_threads, worker_timeout=100)
 
 

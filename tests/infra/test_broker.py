@@ -10,6 +10,7 @@ import dramatiq
 import pytest
 import redis
 from dramatiq.brokers.stub import StubBroker
+from dramatiq.middleware import TimeLimit
 from fakeredis import FakeServer, FakeStrictRedis
 from structlog.testing import capture_logs
 
@@ -23,7 +24,9 @@ from infra.broker import (
     make_broker,
     message,
 )
+from infra.settings import load
 from infra.wake_keys import MemoryWakeKeys, RedisWakeKeys, WakeKeys
+from worker.main import make_worker
 
 
 @pytest.fixture(params=["memory", "redis"])
@@ -148,3 +151,14 @@ def test_while_something_is_held_for_later_the_time_is_looked_at_often() -> None
     assert broker.waits == [("outbox.DQ", LONGEST_WAIT_SECONDS), ("outbox.DQ", WAIT_BEFORE_DELAYED_SECONDS)]
     consumer.close()
     broker.close()
+
+
+def test_time_limits_begin_with_the_worker_and_not_with_whoever_only_sends() -> None:
+    broker = make_broker("")
+    [limit] = [part for part in broker.middleware if isinstance(part, TimeLimit)]
+    assert isinstance(limit.manager, Thread)
+    before = limit.manager.is_alive()
+
+    make_worker(broker, load())
+
+    assert (before, limit.manager.is_alive()) == (False, True)
