@@ -227,7 +227,7 @@ class AuthorizationRow(SQLModel, table=True):
             f"NOT ({RUNNING}) OR route <> 'code' OR expires_at IS NOT NULL",
             name="authorizations_code_expires_at",
         ),
-        # With what is mostly asked of an advertiser's beside it, so that many are looked through in the index.
+        # With what is mostly asked of them beside it (`include`), many are looked through in the index.
         Index("authorizations_advertiser", "advertiser_id", "id", postgresql_include=["state", "expires_at"]),
         Index("authorizations_creator", "creator_id", "id", postgresql_where=text("creator_id IS NOT NULL")),
         Index(
@@ -235,6 +235,7 @@ class AuthorizationRow(SQLModel, table=True):
             "expires_at",
             "id",
             postgresql_where=text(f"{RUNNING} AND expires_at IS NOT NULL"),
+            postgresql_include=["currency"],
         ),
         Index("authorizations_remind", "next_action_at", "id", postgresql_where=text("next_action = 'ask'")),
         Index("authorizations_lapse", "next_action_at", "id", postgresql_where=text("next_action = 'lapse'")),
@@ -255,13 +256,13 @@ class AuthorizationRow(SQLModel, table=True):
             postgresql_where=text(f"{AT_RISK} AND (route <> 'code' OR state <> 'active')"),
         ),
         Index("authorizations_currency", "currency", "id", postgresql_where=text("currency IS NOT NULL")),
-        # With what is asked of most rows beside it, so that a long walk stays in the index.
         Index("authorizations_changed", "state_since", "id", postgresql_include=["state", "expires_at", "condition"]),
         Index(
             "authorizations_ended",
             "expires_at",
             "id",
             postgresql_where=text(f"state IN ({quoted(ENDED_STATES)}) AND expires_at IS NOT NULL"),
+            postgresql_include=["state"],
         ),
         # Few have these: what lists are sorted by stands beside, or a walk by the end would look at nearly all others.
         Index("authorizations_route", "route", "expires_at", "id", postgresql_where=text("route <> 'code'")),

@@ -22,6 +22,7 @@ TABLES = (
     *("deliveries", "sheet_rows", "imports", "bulk_marks", "bulks", "summaries", "alerts", "api_answers"),
     *("audit", "saved_views", "api_tokens", "invitations", "sessions", "users"),
 )
+RUNS = f"{RUNNING} AND expires_at IS NOT NULL"
 ENDED = "state IN ('expired', 'revoked') AND expires_at IS NOT NULL"
 INDEXES = (
     *("state", "at_risk", "at_risk_oddly", "currency", "changed", "ended"),
@@ -279,13 +280,15 @@ def _lists() -> None:
     index("state", ["state", "id"])
     op.drop_index("authorizations_advertiser", "authorizations")
     index("advertiser", ["advertiser_id", "id"], include=["state", "expires_at"])
+    op.drop_index("authorizations_expire", "authorizations")
+    index("expire", ["expires_at", "id"], RUNS, include=["currency"])
     op.drop_index("authorizations_creator", "authorizations")
     index("creator", ["creator_id", "id"], "creator_id IS NOT NULL")
     index("at_risk", ["at_risk", "id"], AT_RISK, include=["state", "expires_at"])
     index("at_risk_oddly", ["at_risk", "id"], f"{AT_RISK} AND (route <> 'code' OR state <> 'active')")
     index("currency", ["currency", "id"], "currency IS NOT NULL")
     index("changed", ["state_since", "id"], include=["state", "expires_at", "condition"])
-    index("ended", ["expires_at", "id"], ENDED)
+    index("ended", ["expires_at", "id"], ENDED, include=["state"])
     index("route", ["route", "expires_at", "id"], "route <> 'code'")
     index("route_changed", ["route", "state_since", "id"], "route <> 'code'")
     index("condition", ["condition", "expires_at", "id"], "condition <> 'public'")
@@ -329,10 +332,11 @@ def downgrade() -> None:
     op.drop_index("sightings_doubtful", "sightings")
     op.drop_column("inbox", "headers")
     op.drop_column("inbox", "traceparent")
-    for name in (*INDEXES, "advertiser", "creator"):
+    for name in (*INDEXES, "advertiser", "creator", "expire"):
         op.drop_index(f"authorizations_{name}", "authorizations")
     index("advertiser", ["advertiser_id", "id"])
     index("creator", ["creator_id"], "creator_id IS NOT NULL")
+    index("expire", ["expires_at", "id"], RUNS)
     for name in ("need_stated_at", "measured", "spend_a_day", "at_risk", "currency", "is_sighted"):
         op.drop_column("authorizations", name)
     for name in TABLES:
