@@ -167,7 +167,7 @@ def _tell(
             number_of(connection, creator)
         if until is not None and until <= tools.clock.now():
             raise Stop(f"--until must lie ahead; {shown(until)} is past.", USAGE)
-        letter = tell(tools, type_, key_of_creator(creator), said)
+        letter = tell(tools, key_of_creator(creator), type_, said)
     if json:
         as_json({"key": letter.key, "event_id": letter.event_id})
     else:

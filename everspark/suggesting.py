@@ -39,7 +39,7 @@ def suggest(
         raise Stop(f"A reason has at most {LONGEST_REASON} characters.", USAGE)
     with opened(data) as tools:
         upcoming = _plan_of(tools, key, aware(at))
-        letter = tell(tools, "renewal.suggested", key, {"at": aware(at), "reason": reason or None})
+        letter = tell(tools, key, "renewal.suggested", {"at": aware(at), "reason": reason or None})
     if json:
         planned = {"next_action": upcoming.action, "next_action_at": upcoming.at, "why": upcoming.why}
         as_json({"key": key, "event_id": letter.event_id} | planned)

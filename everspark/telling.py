@@ -11,7 +11,7 @@ from infra.database import hot
 from infra.inbox import Letter
 
 
-def tell(tools: Opened, type_: str, key: str, said: dict[str, Any], *, act: str | None = None) -> Letter:
+def tell(tools: Opened, key: str, type_: str, said: dict[str, Any], *, act: str | None = None) -> Letter:
     """The letter, kept; a worker that is there hears of it at once."""
     with hot(tools.engine) as connection:
         letter = acts.tell(connection, key, type_, said, actor=actor(), now=tools.clock.now(), act=act)

@@ -36,7 +36,7 @@ def unbind(
                 raise Stop(unknown(connection, key), NOT_FOUND)
         if not may_be_unbound(known):
             raise Stop(f"{key} is {known.state}: {NOT_UNBINDABLE}", WRONG)
-        letter = tell(tools, "unbind.requested", key, {}, act="act.unbind")
+        letter = tell(tools, key, "unbind.requested", {}, act="act.unbind")
     if json:
         as_json({"key": key, "event_id": letter.event_id})
     else:

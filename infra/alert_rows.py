@@ -37,9 +37,9 @@ def unsettled(connection: Connection) -> dict[str, Watched]:
         return {each.name: each for each in cursor.execute(UNSETTLED)}
 
 
-def keep(connection: Connection, standings: Sequence[Watched]) -> None:
+def keep(connection: Connection, watched: Sequence[Watched]) -> None:
     """As they stand now."""
-    connection.cursor().executemany(KEEP, [asdict(each) for each in standings])
+    connection.cursor().executemany(KEEP, [asdict(each) for each in watched])
     connection.execute(FORGET)
 
 
