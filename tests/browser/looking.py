@@ -41,6 +41,7 @@ def context_of(browser: Browser, address: str, viewport: ViewportSize, scheme: s
 
 def looked_at(page: Page, viewport: ViewportSize, name: str) -> None:
     """Everybody can read and use it; a picture is kept where EVERSPARK_PICTURES names a folder for them."""
+    page.wait_for_load_state()  # what a form answers is there before its style sheet is
     if folder := os.environ.get("EVERSPARK_PICTURES"):
         page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
     found_nothing(page, name)
@@ -60,6 +61,7 @@ def looked_at_in_the_dark(page: Page, name: str) -> None:
 
 def found_nothing(page: Page, name: str, *, rules: dict[str, Any] = RULES) -> None:
     """Axe sees no offence against its rules."""
+    page.wait_for_load_state()
     found = Axe().run(page, options=rules | BRIEFLY)
     assert found.violations_count == 0, f"{name}\n{found.generate_report()}"
 
