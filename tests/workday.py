@@ -41,7 +41,7 @@ from worker.main import make_worker
 
 ADVERTISER = "7200000000000000001"
 APP_ID, APP_SECRET = "7100000000000000001", "the app's secret"
-MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+NOTHING, MINUTE, HOUR, DAY = timedelta(), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 # What a look round the house does besides; the rest tidies up.
 SWEEPS = ("climb", "expire", "lapse", "remind", "look", "rescue", "summarize")
 # What was answered a moment ago may not have been nudged for yet.
@@ -128,13 +128,19 @@ class Workday:
         assert answer.status_code == 202, answer.text
 
     def sleeps(self, span: timedelta, *, step: timedelta = MINUTE) -> None:
-        """Time passes: the creators do what they planned, the sweeps run, and what they set off is done."""
+        """Time passes. A longer step ends with a minute of its own: then what was put off for some seconds is done."""
         end = self.clock.now() + span
-        while self.clock.now() < end:
-            self.clock.advance(min(step, end - self.clock.now()))
-            self.people.act_due()
-            sweep_all(engine=self.engine, clock=self.clock, nudges=self.nudges, settings=self.settings, jobs=SWEEPS)
-            self.rests()
+        while (left := end - self.clock.now()) > NOTHING:
+            if (jump := min(step, left) - MINUTE) > NOTHING:
+                self._passes(jump)
+            self._passes(min(MINUTE, end - self.clock.now()))
+
+    def _passes(self, span: timedelta) -> None:
+        """The creators do what they planned, the sweeps run, and what they set off is done."""
+        self.clock.advance(span)
+        self.people.act_due()
+        sweep_all(engine=self.engine, clock=self.clock, nudges=self.nudges, settings=self.settings, jobs=SWEEPS)
+        self.rests()
 
     def rests(self) -> None:
         """Until the workers have nothing in hand. What was put off for some seconds is not waited for."""
