@@ -32,6 +32,7 @@ from web.room.routes import PAGES
 from web.simulation import Simulation
 
 Enter = Callable[..., Operator]
+CHECKED = re.compile(r'value="([\w-]+)" checked')
 EVERYBODY = [*Role, None]
 
 
@@ -485,6 +486,35 @@ def test_a_token_is_shown_once_and_kept_as_a_hash(enter: Enter, engine: Engine) 
     assert secret not in str([kept, audit])
     assert ada.sends(f"/tokens/{number}/revoke").status_code == 303
     assert "revoked" in ada.opens("/tokens").text
+
+
+def test_a_form_that_is_refused_keeps_what_was_chosen(enter: Enter) -> None:
+    ada = enter(Role.ADMIN)
+    ada.opens("/tokens")
+    ada.sends("/tokens", name="crm import", scope=["read"], days="90")
+
+    ada.sends("/tokens", name="crm import", scope=["act", "import"], days="365")
+
+    assert ada.page.status_code == 422
+    assert 'name="name" value="crm import"' in ada.page.text
+    assert CHECKED.findall(ada.page.text) == ["act", "import"]
+    assert '<option value="365" selected>' in ada.page.text
+
+    ada.opens("/tokens")
+    assert CHECKED.findall(ada.page.text) == ["read"]
+    assert '<option value="90" selected>' in ada.page.text
+
+
+def test_a_producer_s_form_that_is_refused_keeps_all_but_the_secret(enter: Enter) -> None:
+    ada = enter(Role.ADMIN)
+    ada.opens("/producers")
+
+    ada.sends("/producers", name="C R M", scheme="path", secret="never on a page")
+
+    assert ada.page.status_code == 422
+    assert 'name="name" value="C R M"' in ada.page.text
+    assert CHECKED.findall(ada.page.text) == ["path"]
+    assert "never on a page" not in ada.page.text
 
 
 def test_the_settings_show_no_secret(engine: Engine, clock: HandClock, vault: Vault) -> None:

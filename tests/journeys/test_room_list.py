@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 
 from domain.events import Creator
 from domain.people import Role
-from infra import authorizations
+from infra import audit, authorizations
 from infra.broker import make_broker, make_nudges
 from infra.clock import HandClock
 from infra.database import hot
@@ -30,6 +30,7 @@ from infra.views import MOST
 from tests.operator import Operator, quick_passwords
 from tests.portfolio import Post, holds
 from web.main import make_app
+from web.room.calls import A_PAGE
 
 DAY = timedelta(days=1)
 Enter = Callable[..., Operator]
@@ -48,6 +49,11 @@ def enter(engine: Engine, clock: HandClock, vault: Vault) -> Iterator[Enter]:
     )
     with TestClient(app, base_url="http://127.0.0.1:8080") as http:
         yield lambda role=Role.OPERATOR: Operator(http, engine, clock, role)
+
+
+def to(somebody: Operator, words: str) -> list[str]:
+    """Where the links of the open page go that say so."""
+    return [unescape(each) for each in re.findall(rf'<a href="([^"]*)">{words}</a>', somebody.page.text)]
 
 
 def posts(engine: Engine, clock: HandClock, count: int = 6) -> list[Post]:
@@ -208,6 +214,29 @@ def test_a_list_goes_on_below_a_number_and_nowhere_else(
         assert "begin without it" in ada.text
         assert ada.opens(f"{path}?before=").status_code == 200, path
         assert ada.opens(f"{path}?before=7").status_code == 200, path
+
+
+def test_a_list_goes_on_to_its_end_and_back_to_its_beginning_under_the_same_filter(
+    enter: Enter, engine: Engine, clock: HandClock
+) -> None:
+    with hot(engine) as connection:
+        for number in range(A_PAGE + 2):
+            audit.note(
+                connection, at=clock.now(), actor="cli:ada", act="need.stated", subject=f"post/{number}", about={}
+            )
+    ada = enter()
+
+    ada.opens("/audit?actor=ada&act=need")
+    (onward,) = to(ada, "Older ones")
+    assert to(ada, "Back to the newest") == []
+    ada.opens(onward)
+    (back,) = to(ada, "Back to the newest")
+
+    assert "post/1" in ada.text
+    assert "post/2" not in ada.text
+    assert to(ada, "Older ones") == []
+    assert back == "/audit?actor=ada&act=need"
+    assert f"post/{A_PAGE + 1}" in (ada.opens(back), ada.text)[1]
 
 
 @pytest.mark.parametrize("path", ["/authorizations", "/authorizations.csv"])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
-
 from starlette.responses import Response
 
 from domain.people import Role
@@ -24,7 +22,7 @@ def shown(desk: Desk, call: Call) -> Response:
         wanted=wanted,
         rows=rows,
         before=before,
-        older=urlencode(wanted.parts | {"before": last["id"]}) if last else "",
+        more=last and last["id"],
     )
 
 

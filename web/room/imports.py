@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from io import BytesIO
-from urllib.parse import urlencode
 
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
@@ -79,7 +78,7 @@ def one(desk: Desk, call: Call, *, complaint: str = "", status: int = 200) -> Re
         rows=rows,
         show=verdict,
         words=SHOWN,
-        more=urlencode(({"show": verdict} if verdict else {}) | {"after": last.place}) if last else "",
+        more=last and last.place,
         is_applying=sheet.stage is Stage.APPLY,
         refresh_seconds=REFRESH_SECONDS if sheet.status.is_open else None,
         may_act=call.visitor.role.may(Role.OPERATOR),

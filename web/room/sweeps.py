@@ -28,7 +28,6 @@ def shown(desk: Desk, call: Call) -> Response:
         more=last and last["id"],
         job=job,
         is_loud=is_loud,
-        before=before,
     )
 
 
