@@ -23,7 +23,7 @@ SELECT count(*) FILTER (WHERE status = 'failed' AND settled_at > %(since)s),
 FROM outbox WHERE status IN ('failed', 'uncertain') AND kind = ANY(%(kinds)s)
 """
 MOST_NAMED = 3
-FAILED = "`everspark outbox list --status failed` says why; mend that, then `everspark outbox retry NUMBER`"
+FAILED = "`everspark outbox list --status failed` says why; mend that, then `everspark outbox retry NUMBER`, or `--failed` for all"
 UNCERTAIN = (
     "an uncertain message may have arrived and is never sent again by itself: ask the creator, then settle it by "
     "`everspark outbox arrived NUMBER`, or `retry` (`everspark outbox list --status uncertain`)"

@@ -10,13 +10,12 @@ from everspark.outcomes import USAGE, WRONG, Stop, say
 from everspark.printing import as_json, as_table
 from infra import outbox_acts
 from infra.database import hot
-from infra.outbox_acts import OutboxError
+from infra.outbox_acts import MOST_RETRIED, RETRYABLE, OutboxError
 from infra.reports import outbox
 from infra.reports.outbox import KINDS, STATUSES, Wanted
 
 app = typer.Typer(no_args_is_help=True, help="What is owed: list, retry, arrived.")
 COLUMNS = ("id", "kind", "key", "status", "attempts", "due_at", "settled_at", "reason")
-MOST = 10_000
 
 Numbers = Annotated[list[int] | None, typer.Argument(help="Their numbers.")]
 
@@ -47,8 +46,9 @@ def list_(
 def retry(
     numbers: Numbers = None,
     failed: Annotated[
-        str, typer.Option(metavar="KIND", help="All failed ones of this kind, at most 10,000; it may be `all`.")
-    ] = "",
+        bool, typer.Option("--failed", help=f"All that failed, the oldest first, at most {MOST_RETRIED:,}.")
+    ] = False,
+    kind: Annotated[str, typer.Option(help="With --failed: of one kind, as `ask.mail`.")] = "",
     data: Data = None,
     json: AsJson = False,
 ) -> None:
@@ -57,15 +57,18 @@ def retry(
     A worker takes it within seconds, and calls it off where it is no longer needed.
 
     Example: everspark outbox retry 12 13
-    Example: everspark outbox retry --failed ask.mail
+    Example: everspark outbox retry --failed --kind ask.mail
     """
-    if bool(numbers) == bool(failed):
-        raise Stop("Say what is tried again: numbers, or --failed with a kind.", USAGE)
+    if bool(numbers) == failed:
+        raise Stop("Say what is tried again: numbers, or --failed for all that failed; not both.", USAGE)
+    if kind and not failed:
+        raise Stop("--kind goes with --failed; a number is of one kind already.", USAGE)
+    if kind and kind not in RETRYABLE:
+        raise Stop(f"--kind is one of {', '.join(RETRYABLE)}.", USAGE)
+    if failed:
+        _retry_failed(kind, data, json=json)
+        return
     with opened(data) as tools, hot(tools.engine) as connection:
-        if failed:
-            wanted = _wanted("failed", "" if failed == "all" else failed)
-            rows = outbox.page(connection, wanted, limit=MOST)
-            numbers = [row["id"] for row in rows if outbox_acts.Deed.RETRY in outbox_acts.open_to(row)]
         for number in numbers or ():
             _explained(outbox_acts.retry, connection, number, tools.clock.now())
     _tell("retried", numbers or (), json=json)
@@ -85,8 +88,18 @@ def arrived(
     _tell("arrived", numbers, json=json)
 
 
+def _retry_failed(kind: str, data: Data, *, json: bool) -> None:
+    with opened(data) as tools, hot(tools.engine) as connection:
+        numbers = outbox_acts.retry_failed(connection, kind, actor=actor(), now=tools.clock.now())
+        left = outbox.failures(connection, kind)
+    if json:
+        as_json({"retried": numbers, "left": left})
+    else:
+        say(f"Owed again: {len(numbers)}." + (f" {left} more failed: say it once more." if left else ""))
+
+
 def _wanted(status: str, kind: str) -> Wanted:
-    for name, value, known in (("--status", status, STATUSES), ("the kind", kind, tuple(KINDS))):
+    for name, value, known in (("--status", status, STATUSES), ("--kind", kind, tuple(KINDS))):
         if value and value not in known:
             raise Stop(f"{name} is one of {', '.join(known)}.", USAGE)
     return Wanted(status=status, kind=kind)

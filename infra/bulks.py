@@ -18,9 +18,6 @@ from infra.long_work import LongWork
 from infra.reports import concerned
 from infra.reports.concerned import Chosen
 
-# So many of those that were chosen does the audit log name.
-MOST_KEYS = 200
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bulk:
@@ -227,11 +224,8 @@ def _ids(known: Known | None) -> Jsonb | None:
 
 
 def _keys(known: Known | None) -> dict[str, Any]:
-    """The chosen as the audit log keeps them; of very many the first, and how many more."""
-    if known is None:
-        return {}
-    more = {"more_keys": len(known) - MOST_KEYS} if len(known) > MOST_KEYS else {}
-    return {"keys": [key for _, key in known[:MOST_KEYS]]} | more
+    """The chosen as the audit log keeps them."""
+    return {} if known is None else audit.several([key for _, key in known])
 
 
 def _other(found: int, expected: int) -> str:

@@ -19,6 +19,9 @@ from infra.outbox import ASK_CHANNEL, ASK_MAIL, EFFECTS, LINK_MAIL, PAYABLE
 # said again by themselves, and endpoints have a replay of their own.
 SENDABLE = (ASK_MAIL, LINK_MAIL, ASK_CHANNEL)
 MESSAGES = (*PAYABLE, ASK_CHANNEL)
+# What may be owed again once it failed.
+RETRYABLE = (*SENDABLE, *EFFECTS)
+MOST_RETRIED = 10_000
 ARRIVED = "somebody who looked says that it arrived"
 
 
@@ -36,7 +39,7 @@ class OutboxError(ValueError):
 def open_to(row: Mapping[str, Any]) -> tuple[Deed, ...]:
     """What can be done to a row with `kind` and `status`. What is in doubt at TikTok is settled by reading TikTok."""
     match row["status"]:
-        case "failed" if row["kind"] in (*SENDABLE, *EFFECTS):
+        case "failed" if row["kind"] in RETRYABLE:
             return (Deed.RETRY,)
         case "uncertain" if row["kind"] in SENDABLE:
             return (Deed.ARRIVED, Deed.RETRY)
@@ -48,14 +51,21 @@ def open_to(row: Mapping[str, Any]) -> tuple[Deed, ...]:
 
 # Of a call only what it was owed with stays, as if it were owed anew. A message is none that others still join, which one
 # without a try would be (outbox_gathering); of one in doubt the number stays, by which a late answer is told.
-RETRY = """
+OWE_ANEW = """
 UPDATE outbox SET status = 'owed', due_at = %(now)s, claimed_at = NULL, settled_at = NULL, last_error = NULL,
     attempts = CASE WHEN kind = ANY(%(calls)s) THEN 0 WHEN status = 'failed' THEN 1 ELSE attempts END,
     payload = CASE WHEN kind = ANY(%(calls)s) THEN (
         SELECT coalesce(jsonb_object_agg(name, fact), '{}') FROM jsonb_each(payload) AS facts (name, fact)
         WHERE name IN ('fingerprint', 'last', 'submitted_at', 'asked_at', 'by', 'ended_at')
     ) ELSE payload END
-WHERE id = %(id)s
+"""
+RETRY = f"{OWE_ANEW} WHERE id = %(id)s"
+# One that somebody else decides on at this moment is left to them.
+RETRY_FAILED = f"""
+{OWE_ANEW} WHERE id = ANY(ARRAY(
+    SELECT id FROM outbox WHERE status = 'failed' AND kind = ANY(%(kinds)s)
+    ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+)) RETURNING id
 """
 SAY_ARRIVED = "UPDATE outbox SET status = 'done', last_error = %(why)s WHERE id = %(id)s"
 # When it was given up is as near as is known.
@@ -69,6 +79,26 @@ def retry(connection: psycopg.Connection[Any], number: int, *, actor: str, now: 
     """Owes it again, at once; of a message in doubt this may be a second copy. Raises OutboxError."""
     _do(connection, number, Deed.RETRY, actor=actor, now=now)
     connection.execute(RETRY, {"id": number, "now": now, "calls": list(EFFECTS)})
+
+
+def retry_failed(
+    connection: psycopg.Connection[Any], kind: str, *, actor: str, now: datetime, limit: int = MOST_RETRIED
+) -> list[int]:
+    """Owes again what failed and is of this kind (empty: of any), the oldest first, `limit` at most; returns the numbers.
+
+    Never what is in doubt: whether that arrived is looked up one by one.
+    """
+    values = {"now": now, "calls": list(EFFECTS), "kinds": retryable(kind), "limit": limit}
+    numbers = sorted(number for (number,) in connection.execute(RETRY_FAILED, values))
+    if numbers:
+        about = {"count": len(numbers), "kind": kind or "any"} | audit.several([f"outbox/{each}" for each in numbers])
+        audit.note(connection, at=now, actor=actor, act="outbox.retry", subject="outbox", about=about)
+    return numbers
+
+
+def retryable(kind: str) -> list[str]:
+    """The kinds that are owed again once they failed: this one, where it is among them; empty: all of them."""
+    return [each for each in RETRYABLE if kind in ("", each)]
 
 
 def arrived(connection: psycopg.Connection[Any], number: int, *, actor: str, now: datetime) -> None:

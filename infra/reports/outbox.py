@@ -12,6 +12,7 @@ from psycopg.rows import dict_row
 
 from infra import waiting
 from infra.outbox import ALERT, ASK_CHANNEL, PAYABLE
+from infra.outbox_acts import retryable
 
 Connection = psycopg.Connection[Any]
 Row = dict[str, Any]
@@ -57,6 +58,8 @@ SELECT kind, count(*) FILTER (WHERE status <> 'uncertain') AS owed, count(*) FIL
 FROM outbox WHERE status IN ('owed', 'paying', 'uncertain') GROUP BY kind ORDER BY owed DESC, kind
 """
 
+FAILURES = "SELECT count(*) FROM outbox WHERE status = 'failed' AND kind = ANY(%s)"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wanted:
@@ -84,6 +87,12 @@ def standing(connection: Connection) -> list[Row]:
     """By kind: how many are owed and uncertain, the oldest, and when the next is due."""
     rows = connection.cursor(row_factory=dict_row).execute(STANDING).fetchall()
     return [row | {"what": KINDS.get(row["kind"], row["kind"])} for row in rows]
+
+
+def failures(connection: Connection, kind: str) -> int:
+    """How many failed that may be tried again, of this kind or, where it is empty, of any."""
+    ((found,),) = connection.execute(FAILURES, [retryable(kind)]).fetchall()
+    return int(found)
 
 
 def told(row: Row) -> Row:

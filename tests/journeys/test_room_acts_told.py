@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from domain.acts import DEEDS, Act
 from domain.people import Role
-from infra import bulks
+from infra import audit, bulks
 from infra.clock import HandClock
 from infra.database import hot
 from infra.reports import audited
@@ -86,7 +86,7 @@ def test_the_log_of_a_filter_has_the_filter_and_names_nobody(room: Floor) -> Non
 
 
 def test_of_very_many_the_log_names_the_first_and_how_many_more(room: Floor) -> None:
-    posts = [Post(number=number) for number in range(1, bulks.MOST_KEYS + 6)]
+    posts = [Post(number=number) for number in range(1, audit.MOST_KEYS + 6)]
     room.holds(*posts)
     keys = tuple(post.key for post in posts)
 
@@ -98,7 +98,7 @@ def test_of_very_many_the_log_names_the_first_and_how_many_more(room: Floor) -> 
         rows = audited.page(connection, audited.wanted_of({"subject": keys[0]}), limit=5)
 
     assert [row["subject"] for row in rows] == ["act/1"]
-    assert (len(rows[0]["about"]["keys"]), rows[0]["about"]["more_keys"]) == (bulks.MOST_KEYS, 5)
+    assert (len(rows[0]["about"]["keys"]), rows[0]["about"]["more_keys"]) == (audit.MOST_KEYS, 5)
 
 
 def test_the_story_says_who_did_it_and_by_which_act(room: Floor) -> None:

@@ -149,6 +149,7 @@ STORIES: dict[str, tuple[Callable[[House], object] | None, Fields]] = {
     "/producers/{name}/rotate": (House.producer, {"overlap": "24"}),
     "/producers/{name}/disable": (House.producer, {}),
     "/producers/{name}/enable": (House.producer, {}),
+    "/outbox/retry": (House.failed, {}),
     "/outbox/{id:int}/retry": (House.failed, {}),
     "/outbox/{id:int}/arrived": (House.in_doubt, {}),
     "/imports": (None, {"pasted": sheet(with_code(1))}),

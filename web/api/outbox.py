@@ -13,12 +13,13 @@ from pydantic import Field
 from domain.people import Scope
 from infra import outbox_acts
 from infra.database import snapshot
+from infra.outbox_acts import RETRYABLE
 from infra.reports import messages, outbox
 from infra.reports.outbox import KINDS, STATUSES, Wanted
 from web.api.calls import Asks, Call, Operation, Write, Writes
 from web.api.paging import Page, Paged, page
-from web.api.problems import missing
-from web.api.shapes import Number, Shape
+from web.api.problems import conflict, missing
+from web.api.shapes import Asked, Number, Shape
 from web.api.spelling import one_of
 from web.room.calls import cut
 
@@ -75,6 +76,20 @@ class OwedKind(Shape):
     next: datetime | None
 
 
+class Retrying(Asked):
+    """What failed of one kind, or of any."""
+
+    kind: Annotated[str, one_of(RETRYABLE)] | None = Field(None, description="What it is. Without it: anything.")
+
+
+class Retried(Shape):
+    """How many are owed again, and their numbers; `left`: how many more failed that can be tried again."""
+
+    count: int
+    numbers: list[int]
+    left: int
+
+
 def listed(call: Asks, asked: Annotated[Wanting, Query()]) -> Page[Debt]:
     """What is or was owed, the newest first."""
     wanted = Wanted(status=asked.status or "", kind=asked.kind or "")
@@ -94,6 +109,16 @@ def one(call: Asks, number: Number) -> DebtShown:
     """One of what is or was owed; a message with its words."""
     with snapshot(call.desk.engine) as connection:
         return _debt(connection, call, number)
+
+
+def retry_failed(write: Writes, which: Retrying) -> Retried:
+    """Owes again all that failed, at most 10,000, the oldest first; never what may have arrived."""
+    kind = which.kind or ""
+    numbers = outbox_acts.retry_failed(write.connection, kind, actor=write.actor, now=write.now)
+    if not numbers:
+        raise conflict("Nothing failed that can be tried again.", "Read the list of what failed.")
+    left = outbox.failures(write.connection, kind)
+    return Retried(count=len(numbers), numbers=numbers, left=left)
 
 
 def retry(write: Writes, number: Number) -> DebtShown:
@@ -124,6 +149,7 @@ def _debt(connection: psycopg.Connection[Any], call: Call, number: int) -> DebtS
 OPERATIONS = (
     Operation(path="/outbox", handler=listed),
     Operation(path="/outbox/kinds", handler=summed),
+    Operation(path="/outbox/retry", handler=retry_failed, scope=Scope.ACT, method="POST"),
     Operation(path="/outbox/{number}", handler=one),
     Operation(path="/outbox/{number}/retry", handler=retry, scope=Scope.ACT, method="POST"),
     Operation(path="/outbox/{number}/arrived", handler=arrived, scope=Scope.ACT, method="POST"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
@@ -10,10 +11,12 @@ from starlette.responses import RedirectResponse, Response
 from domain.people import Role
 from infra import outbox_acts
 from infra.database import hot, snapshot
-from infra.outbox_acts import OutboxError, open_to
+from infra.outbox_acts import MOST_RETRIED, OutboxError, open_to
 from infra.reports import messages, outbox, summaries
 from infra.reports.outbox import KINDS, STATUSES, Wanted
+from web.reading import number_of
 from web.room.calls import A_PAGE, Call, Desk, Page, cut
+from web.room.rendering import field
 
 
 def listed(desk: Desk, call: Call) -> Response:
@@ -22,10 +25,12 @@ def listed(desk: Desk, call: Call) -> Response:
     if wanted.status not in ("", *STATUSES) or wanted.kind not in ("", *KINDS):
         raise HTTPException(422, f"Choose how it stands from {', '.join(STATUSES)}, and the kind from the page's list.")
     before = call.before
+    offers_retry = wanted.status == "failed" and call.visitor.role.may(Role.OPERATOR)
     with snapshot(desk.engine) as connection:
         rows, last = cut(outbox.page(connection, wanted, before=before, limit=A_PAGE + 1))
         standing = outbox.standing(connection)
         waits = summaries.waits(connection) if wanted.status in ("", "owed") else ()
+        failures = outbox.failures(connection, wanted.kind) if offers_retry else 0
     return desk.render(
         call,
         "room/outbox.html",
@@ -37,6 +42,9 @@ def listed(desk: Desk, call: Call) -> Response:
         remedies=[wait for wait in waits if wait.remedy],
         statuses=STATUSES,
         kinds=KINDS,
+        failures=failures,
+        most_retried=MOST_RETRIED,
+        retried=number_of(call.query.get("retried", "")),
         is_late=lambda row: outbox.is_late(row, call.now),
     )
 
@@ -52,6 +60,17 @@ def shown(desk: Desk, call: Call, *, complaint: str = "", status: int = 200) -> 
     return desk.render(
         call, "room/debt.html", status=status, row=row, message=message, deeds=deeds, complaint=complaint
     )
+
+
+def retry_failed(desk: Desk, call: Call) -> Response:
+    """All that failed, or those of one kind."""
+    kind = field(call.form, "kind")
+    with hot(desk.engine) as connection:
+        numbers = outbox_acts.retry_failed(connection, kind, actor=call.visitor.actor, now=call.now)
+    if not numbers:
+        raise HTTPException(409, "None of what failed can be tried again any more.")
+    query = urlencode({"status": "failed", "kind": kind, "retried": len(numbers)})
+    return RedirectResponse(f"/outbox?{query}", status_code=303)
 
 
 def retry(desk: Desk, call: Call) -> Response:
@@ -75,6 +94,7 @@ def _done(desk: Desk, call: Call, act: Callable[..., None]) -> Response:
 
 PAGES = (
     Page(path="/outbox", handler=listed),
+    Page(path="/outbox/retry", handler=retry_failed, role=Role.OPERATOR, methods=("POST",)),
     Page(path="/outbox/{id:int}", handler=shown),
     Page(path="/outbox/{id:int}/retry", handler=retry, role=Role.OPERATOR, methods=("POST",)),
     Page(path="/outbox/{id:int}/arrived", handler=arrived, role=Role.OPERATOR, methods=("POST",)),
