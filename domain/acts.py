@@ -41,11 +41,11 @@ DEEDS: dict[Act, Deed] = {
     ),
     Act.SNOOZE: Deed(
         label="Snooze",
-        sentence="The creators of these are not written to before then, for any post.",
+        sentence="The creator is not written to before then, for any post.",
         param="until",
         can_be_undone=True,
     ),
-    Act.LOOK: Deed(label="Look now", sentence="TikTok is read at once for each of these."),
+    Act.LOOK: Deed(label="Look now", sentence="TikTok is read at once to see how it stands."),
     Act.NEED: Deed(
         label="Needed until",
         sentence="A renewal is sought so that the authorization lasts until then.",

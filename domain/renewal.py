@@ -29,6 +29,14 @@ class Urgency(StrEnum):
     AFTER_END = "after_end"
 
 
+WHEN_ASKED: dict[Urgency, str] = {
+    Urgency.WINDOW: "in good time",
+    Urgency.EMERGENCY: "close to the end",
+    Urgency.LAST_RESORT: "just before the end",
+    Urgency.AFTER_END: "after the end",
+}
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Law:
     """What holds for periods of `days`: spans before the end; a negative rung is an ask after the end."""

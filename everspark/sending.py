@@ -47,8 +47,11 @@ class Signing:
 
 def send(
     file: Annotated[
-        Path, typer.Argument(help="The event's file (JSON, or NDJSON for a batch); - reads standard input.")
-    ],
+        Path | None, typer.Argument(help="The event's file (JSON, or NDJSON for a batch); - reads standard input.")
+    ] = None,
+    example: Annotated[
+        bool, typer.Option("--example", help="In place of a file: a request that Everspark brings along.")
+    ] = False,
     producer: Annotated[str, typer.Option(help="In whose name; made on first use.")] = "first",
     url: Annotated[
         str | None,
@@ -63,10 +66,12 @@ def send(
 ) -> None:
     """Signs an event and posts it to the running service, for trying out.
 
-    Example: everspark send code-granted.json --producer first
+    Example: everspark send --example --producer first
     Example: cat events.ndjson | everspark send -
     """
-    body = _read(file)
+    if (file is None) != example:
+        raise Stop("Name a file, or say --example; one of the two.", USAGE)
+    body = _read(file or EXAMPLE)
     with opened(data, may_make=True) as tools:
         scheme, secret, is_new = _secret_of(tools, producer)
         settings, clock = tools.settings, tools.clock

@@ -78,7 +78,7 @@ def _amounts(money: Money) -> Text:
 
 def _lapses(page: Today) -> Table:
     """What ends within a week, the most money first."""
-    table = _table(f"Lapses within 7 days: {page.sums.ending_soon:,}")
+    table = _table(f"Ends within 7 days: {page.sums.ending_soon:,}")
     table.add_column("ends in", justify="right")
     table.add_column("at risk", justify="right")
     table.add_column("authorization", no_wrap=True)
@@ -91,15 +91,20 @@ def _lapses(page: Today) -> Table:
 
 def _cells(row: Row, now: datetime) -> tuple[str, ...]:
     asked = f"{row['times']} ×, {span(now - row['last_at'])} ago" if row["last_at"] else "-"
-    comes = f"{row['next_action']} {_when(row['next_action_at'], now)}" if row["next_action"] else told_why(row["why"])
     return (
         span(row["expires_at"] - now) if row["expires_at"] > now else "over",
         one(row["currency"], row["at_risk"]) if row["at_risk"] else "-",
         row["key"],
         f"@{row['handle']}" if row["handle"] else "-",
         asked,
-        comes,
+        _comes(row, now),
     )
+
+
+def _comes(row: Row, now: datetime) -> str:
+    if row["message"]:
+        return f"message {_when(row['message']['due'], now)}"
+    return f"{row['next_action']} {_when(row['next_action_at'], now)}" if row["next_action"] else told_why(row["why"])
 
 
 def _when(at: datetime, now: datetime) -> str:

@@ -92,7 +92,7 @@ def _line(item: Item, now: datetime) -> str:
     parts = [item.key]
     parts += [f"({plain(item.reference)})"] if item.reference else []
     parts += [f"@{plain(item.handle)}"] if item.handle else []
-    when = "ended" if item.period_ends_at <= now else "ends"
+    when = "it was to end" if item.is_cut_short else "ended" if item.period_ends_at <= now else "ends"
     costs = amounts(item.lapse.not_delivered if item.lapse else item.at_risk)
     down = f", down for {spans.told(timedelta(minutes=item.lapse.minutes_down))}" if item.lapse else ""
     text = f"- {' '.join(parts)}: {item.cause_in_words}; {when} {item.period_ends_at:%Y-%m-%d %H:%M} UTC{down}"

@@ -123,7 +123,7 @@ SELECT key, told.* FROM authorizations JOIN (
     SELECT {COLUMNS} FROM endings WHERE outcome = 'lapsed' AND decided_at >= %(since)s
         AND (NOT %(going_on)s OR (down_from IS NOT NULL AND down_until IS NULL))
 ) AS told ON told.authorization_id = authorizations.id
-WHERE advertiser_id = %(advertiser)s ORDER BY period_ends_at DESC, key DESC LIMIT %(limit)s
+WHERE advertiser_id = %(advertiser)s ORDER BY coalesce(down_from, period_ends_at) DESC, key DESC LIMIT %(limit)s
 """
 
 

@@ -19,13 +19,15 @@ from domain.renewal import Policy, need_of, smallest_period
 from domain.worth import worth
 from infra import escalations, kpis
 from infra.channel_urls import Channels
-from infra.drafts import Subject, draft
+from infra.drafts import Subject, draft, language_of
 from infra.escalations import Loaded, Open
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Item:
-    """One open escalation. `at_risk` is what is not delivered if nobody renews; `lapse` what was not delivered by now."""
+    """One open escalation. `at_risk` is what is not delivered if nobody renews; `lapse` what was not delivered by now;
+    `ended_at`: since when nothing is authorized any more, None while it is.
+    """
 
     id: int
     authorization_id: int
@@ -34,6 +36,7 @@ class Item:
     cause: Cause
     opened_at: datetime
     period_ends_at: datetime
+    ended_at: datetime | None
     reference: str | None
     handle: str | None
     creator_id: int | None
@@ -48,6 +51,16 @@ class Item:
     @property
     def cause_in_words(self) -> str:
         return SENTENCES[self.cause]
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether it was taken back before the end that it had."""
+        return self.ended_at is not None and self.ended_at < self.period_ends_at
+
+    @property
+    def language(self) -> str:
+        """That of the draft."""
+        return language_of(self.subject.locale)
 
     @property
     def may_extend(self) -> bool:
@@ -102,6 +115,7 @@ def item_of(each: Open, loaded: Loaded, days: Sequence[AdDay], *, now: datetime,
         cause=cause_of(loaded.case, now),
         opened_at=each.opened_at,
         period_ends_at=each.period_ends_at,
+        ended_at=down_since(loaded.case),
         reference=authorization.reference,
         handle=contact.handle,
         creator_id=contact.creator_id,

@@ -26,13 +26,19 @@ FROM unnest(%(jobs)s::text[]) WITH ORDINALITY AS wanted (job, place)
 CROSS JOIN LATERAL (SELECT * FROM sweeps WHERE sweeps.job = wanted.job ORDER BY slot DESC LIMIT 1) AS last
 ORDER BY wanted.place
 """
+# What was before the first run that is known (the house was not there yet) is no gap.
 GAP = """
 SELECT max(started_at - before) FROM (
-    SELECT started_at, lag(started_at, 1, %(since)s) OVER (ORDER BY started_at) AS before
+    SELECT started_at, lag(started_at, 1, begins_at) OVER (ORDER BY started_at) AS before
     FROM (
         SELECT started_at FROM sweeps WHERE job = %(job)s AND slot >= %(since)s AND ended_at IS NOT NULL
         UNION ALL SELECT %(now)s::timestamptz
     ) AS runs
+    CROSS JOIN (
+        SELECT greatest(%(since)s::timestamptz, (
+            SELECT started_at FROM sweeps WHERE job = %(job)s ORDER BY slot LIMIT 1
+        )) AS begins_at
+    ) AS span
 ) AS gaps
 """
 
@@ -89,6 +95,6 @@ def last_sweeps(connection: psycopg.Connection) -> list[Sweep]:
 
 
 def longest_gap(connection: psycopg.Connection, job: str, *, since: datetime, now: datetime) -> timedelta:
-    """The longest time without a finished sweep of this job, from `since` to `now`: what doctor alarms on."""
+    """The longest time without a finished sweep of this job, from `since`, or its first run where that came later, to `now`."""
     row = connection.execute(GAP, {"job": job, "since": since, "now": now}).fetchone()
     return row[0] if row is not None and row[0] is not None else timedelta(0)

@@ -113,11 +113,14 @@ class UnbindOwed:
     due_at: datetime
 
 
-OWE_UNBINDS = """
+# An operator's is due at once, and waits for TikTok alone.
+UNBINDS_LATER = "on its day, unless the authorization comes back before"
+OWE_UNBINDS = f"""
 INSERT INTO outbox AS known (kind, key, authorization_id, idempotency_key, payload, due_at, created_at, last_error)
 SELECT 'post.unbind', key, (SELECT id FROM authorizations WHERE authorizations.key = t.key),
     'post.unbind-' || key || '-' || to_char(ended_at, 'YYYYMMDD"T"HH24MISS.US'),
-    jsonb_build_object('by', by, 'ended_at', ended_at), due_at, %s, 'waiting for TikTok'
+    jsonb_build_object('by', by, 'ended_at', ended_at), due_at, %s,
+    CASE by WHEN 'policy' THEN '{UNBINDS_LATER}' ELSE 'waiting for TikTok' END
 FROM json_to_recordset(%s) AS t (key text, by text, ended_at timestamptz, due_at timestamptz)
 ON CONFLICT (idempotency_key) DO UPDATE SET status = 'owed', due_at = excluded.due_at, settled_at = NULL,
     payload = excluded.payload, last_error = excluded.last_error

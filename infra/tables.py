@@ -276,13 +276,12 @@ class AuthorizationRow(SQLModel, table=True):
             postgresql_where=text("account_handle IS NOT NULL"),
             postgresql_ops={"account_handle": "text_pattern_ops"},
         ),
-        # By the first letters too, whatever the database's collation is.
+        # By the first letters too, large or small, whatever the database's collation is.
         Index(
             "authorizations_reference",
-            "reference",
+            text("lower(reference) text_pattern_ops"),
             "id",
             postgresql_where=text("reference IS NOT NULL"),
-            postgresql_ops={"reference": "text_pattern_ops"},
         ),
         Index("authorizations_item", "item_id", postgresql_where=text("item_id IS NOT NULL")),
         Index("authorizations_unsighted", "id", postgresql_where=text(f"{RUNNING} AND NOT is_sighted")),

@@ -1,9 +1,9 @@
-"""What is still owed to the outside, and why it waits, as people are told: one authorization's, and counted for all."""
+"""What is still owed to the outside, and why it waits, as people are told: of one authorization, of a page, and of all."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -21,6 +21,7 @@ from infra.outbox import (
     PAYABLE,
     POST_UNBIND,
 )
+from infra.owed import UNBINDS_LATER
 
 # Each kind of effect in plain words.
 NAMES: Mapping[str, str] = {
@@ -31,7 +32,7 @@ NAMES: Mapping[str, str] = {
     ACCOUNT_ACCESS: "access to the creator's account",
     OWN_CONFIRM: "confirmation of the advertiser's own account",
     POST_UNBIND: "unbinding of the post at TikTok",
-    LOOK_ONE: "look at TikTok that somebody asked for",
+    LOOK_ONE: "look at TikTok for one authorization",
 }
 # How the HTTP client names what it met, and nobody else should have to read alone.
 TIMEOUT, BREAK = (
@@ -43,7 +44,7 @@ SINCE = "coalesce((payload ->> 'asked_at')::timestamptz, (payload ->> 'submitted
 # What became of asks stands beside them; what else failed is told until the authorization moves on. What was owed before the
 # authorization was known names it by its key alone: looked for among the open ones, which an index holds.
 OWED_TO = f"""
-SELECT kind, status, {SINCE} AS since, due_at AS due, last_error AS reason, payload ->> 'link' AS link
+SELECT kind, status, {SINCE} AS since, due_at AS due, attempts, last_error AS reason, payload ->> 'link' AS link
 FROM outbox
 WHERE id IN (
         SELECT id FROM outbox WHERE authorization_id = %(id)s
@@ -53,6 +54,17 @@ WHERE id IN (
   AND (status IN ('owed', 'paying') OR (kind <> 'ask.mail' AND (status = 'uncertain' OR (status = 'failed'
        AND settled_at >= (SELECT state_since FROM authorizations WHERE authorizations.id = %(id)s)))))
 ORDER BY id
+"""
+# Where the last ask of the present period has not gone. What needs it no more has its own reason, and its message is called off.
+MESSAGES = """
+SELECT a.id, message.status, last.asked_at AS since, message.due_at AS due, message.last_error AS reason
+FROM authorizations AS a
+CROSS JOIN LATERAL (
+    SELECT asked_at, sent_at, outbox_id FROM asks
+    WHERE authorization_id = a.id AND period_ends_at = a.expires_at ORDER BY rung DESC LIMIT 1
+) AS last
+JOIN outbox AS message ON message.id = last.outbox_id AND message.status IN ('owed', 'paying')
+WHERE a.id = ANY(%s) AND last.sent_at IS NULL AND (next_action = 'ask' OR why = 'ladder_climbed')
 """
 # What stands in the way of those that were asked for: a creator's message too, since nothing can come of it before.
 AT_REQUESTED = f"""
@@ -73,13 +85,31 @@ GROUP BY kind, last_error ORDER BY count(*) DESC, kind, last_error
 
 
 def owed_to(connection: psycopg.Connection[Any], authorization_id: int, key: str) -> list[dict[str, Any]]:
-    """What one authorization is owed, the oldest first: `kind`, `what`, `status`, `since`, `due`, `reason` and `link`.
+    """What one authorization is owed, the oldest first: `kind`, `what`, `status`, `since`, `due`, `attempts`, `reason` and `link`;
+    `is_planned` where it is to be done on a day of its own, unless the authorization comes back before.
 
     `link` is that of a message which has not been sent yet; whoever has it can give access by it, so it is not logged.
     """
     cursor = connection.cursor(row_factory=dict_row)
     rows = cursor.execute(OWED_TO, {"id": authorization_id, "key": key}).fetchall()
-    return [{"what": NAMES[row["kind"]]} | row | {"reason": in_words(row["reason"]) or None} for row in rows]
+    return [{"what": NAMES[row["kind"]]} | row | _told(row) for row in rows]
+
+
+def _told(row: dict[str, Any]) -> dict[str, Any]:
+    is_planned = row["status"] == "owed" and row["reason"] == UNBINDS_LATER
+    return {"reason": in_words(row["reason"]) or None, "is_planned": is_planned}
+
+
+def with_messages(connection: psycopg.Connection[Any], rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Authorizations with the `message` of each that asks for its present period and has not gone: `status`, `since`, `due`
+    and `reason`; None where there is none.
+    """
+    cursor = connection.cursor(row_factory=dict_row)
+    found = {
+        message.pop("id"): message | {"reason": in_words(message["reason"])}
+        for message in cursor.execute(MESSAGES, [[row["id"] for row in rows]])
+    }
+    return [row | {"message": found.get(row["id"])} for row in rows]
 
 
 def at_requested(connection: psycopg.Connection[Any], *, limit: int) -> list[dict[str, Any]]:

@@ -11,9 +11,11 @@ from sqlalchemy import Engine
 
 from domain.authorization import Authorization, Flight, State, changed
 from domain.events import Ad, Creator, Route
-from domain.renewal import Policy, law_of, plan
+from domain.reasons import Reason
+from domain.renewal import Policy, Urgency, law_of, plan
 from infra import authorizations
 from infra.database import hot
+from infra.owed import AskOwed, owe_asks
 
 DAY = timedelta(days=1)
 POLICY = Policy()
@@ -56,6 +58,14 @@ def saved(engine: Engine, known: Sequence[Authorization], handles: Mapping[str, 
         authorizations.save_ads(connection, flights)
 
 
+def takes_back(engine: Engine, post: Post, *, at: datetime) -> None:
+    """Its authorization was withdrawn then."""
+    withdrawn = "state = 'revoked', state_reason = 'withdrawn', state_since = %(at)s, revoked_at = %(at)s"
+    with hot(engine) as connection:
+        query = f"UPDATE authorizations SET {withdrawn} WHERE key = %(key)s"
+        connection.execute(query.encode(), {"at": at, "key": post.key})
+
+
 def person_of(post: Post) -> Creator:
     email = f"{post.creator}@creators.test" if post.has_email else None
     return Creator(handle=post.creator or "", email=email, timezone=post.zone)
@@ -80,3 +90,22 @@ def authorization_of(post: Post, now: datetime) -> Authorization:
         flights={ad.ad_id: Flight(ad=ad, started_at=begins_at)},
     )
     return changed(known, plan=plan(known, now=now, policy=POLICY))
+
+
+def owes_message(engine: Engine, post: Post, *, now: datetime, due_at: datetime, reason: str | None) -> None:
+    """The last ask of the post's period is in a message that waits until `due_at`."""
+    ask = AskOwed(
+        key=post.key,
+        period_ends_at=authorization_of(post, now).expires_at or now,
+        rung=3,
+        urgency=Urgency.EMERGENCY,
+        days=post.days,
+        why=Reason.RENEWAL_NEEDED,
+    )
+    with hot(engine) as connection:
+        owe_asks(connection, [ask], now=now)
+        connection.execute("UPDATE outbox SET due_at = %s, last_error = %s WHERE kind = 'ask.mail'", [due_at, reason])
+        climbed = (
+            "UPDATE authorizations SET next_action = 'expire', next_action_at = expires_at, why = %s WHERE key = %s"
+        )
+        connection.execute(climbed, [Reason.LADDER_CLIMBED, post.key])

@@ -11,6 +11,14 @@ from domain.money import Amounts
 MINUTE, DAY = 60, 86_400
 # From a week on the hours say nothing more.
 LONG = 7 * DAY
+# Who speaks beside the producers.
+SENDERS = {
+    "tiktok": "TikTok",
+    "clock": "the clock",
+    "creator": "the creator",
+    "operator": "an operator",
+    "import": "a sheet",
+}
 # What became of an event, in words that need no page of documentation.
 OUTCOMES = {
     "moved": "state changed",
@@ -23,6 +31,8 @@ OUTCOMES = {
     "parked": "needs a person",
     "quarantined": "raised an error",
 }
+# What gave a period its dates.
+GIVEN_BY = {"code.granted": "a grant", "authorization.extended": "an extension"}
 # How what is owed stands, where the word itself is not plain.
 STANDINGS = {"paying": "under way", "uncertain": "may have happened", "cancelled": "called off"}
 
@@ -41,8 +51,8 @@ def day(value: date) -> str:
 
 
 def local(value: datetime) -> str:
-    """By somebody's own clock, with its zone."""
-    return f"{value:%a %d %b, %H:%M} {value.tzinfo}"
+    """By somebody's own clock; its zone is told beside it."""
+    return f"{value:%a %d %b, %H:%M}"
 
 
 def left(value: datetime, now: datetime) -> str:
@@ -72,14 +82,19 @@ def days(value: datetime, now: datetime) -> float:
 
 
 def money(amounts: Amounts) -> str:
-    """`12 340 EUR`, one after the other where there are several currencies; units suffice at a glance."""
-    shown = [f"{amount:,.0f} {currency or ''}".replace(",", "\u202f").strip() for currency, amount in amounts.items()]
+    """`12,340 EUR`, one after the other where there are several currencies; units suffice at a glance."""
+    shown = [f"{number(amount)} {currency or ''}".strip() for currency, amount in amounts.items()]
     return " + ".join(sorted(shown)) or "—"
 
 
 def sender(value: str) -> str:
     """Who sent an event, for people: a producer by its own name."""
-    return {"tiktok": "TikTok", "clock": "the clock"}.get(value, value.removeprefix("producer:"))
+    return SENDERS.get(value, value.removeprefix("producer:"))
+
+
+def given_by(value: str) -> str:
+    """The event that gave a period its dates; one of a newer version speaks for itself."""
+    return GIVEN_BY.get(value, value)
 
 
 def outcome(value: str) -> str:

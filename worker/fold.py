@@ -22,7 +22,7 @@ from domain.events import (
 from domain.lifecycle import Outcome, decide
 from domain.patience import Holiday
 from domain.reasons import Reason
-from domain.renewal import Policy, ask_due, plan
+from domain.renewal import WHEN_ASKED, Policy, ask_due, plan
 from domain.suggesting import is_too_late
 from infra.inbox import Mail
 from infra.kept_events import creator_event_of, event_of
@@ -207,7 +207,7 @@ def remind(changes: Changes, mail: Mail, event: RenewalDue, now: datetime, polic
     changes.after[mail.key] = changed(
         known, rung=due.rung + 1, suggested_at=None if due.why == Reason.RENEWAL_SUGGESTED else known.suggested_at
     )
-    note = f"rung {due.rung}, {due.urgency}: asked to extend by {due.days} days"
+    note = f"Ask {due.rung + 1}, {WHEN_ASKED[due.urgency]}, for {due.days} more days"
     return finish(changes, mail, Outcome.STAYED, Reason.ASKED, before=known, note=note)
 
 

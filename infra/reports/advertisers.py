@@ -14,6 +14,7 @@ from psycopg.rows import dict_row
 
 from domain.authorization import RUNNING_STATES
 from domain.money import Amounts
+from infra import waiting
 from infra.tables import AT_RISK, RUNNING
 from infra.tiktok.sizes import MOST_POSTS, MOST_ROWS
 
@@ -59,6 +60,12 @@ SELECT (SELECT count(*) FROM sightings WHERE advertiser_id = %(id)s),
     (SELECT count(*) FROM ads JOIN authorizations ON authorizations.id = authorization_id WHERE advertiser_id = %(id)s),
     EXISTS (SELECT FROM authorizations WHERE advertiser_id = %(id)s AND route = 'account')
 """
+# To choose from: who is found by the name is called by it.
+NAMES = """
+SELECT CASE WHEN count(*) OVER (PARTITION BY lower(name)) = 1 AND length(name) <= 40 THEN name ELSE advertiser_id END
+FROM advertisers ORDER BY lower(name), advertiser_id LIMIT %s
+"""
+CALLED = "SELECT advertiser_id FROM advertisers WHERE lower(name) = lower(%s) ORDER BY advertiser_id LIMIT %s"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,6 +108,16 @@ def page(connection: Connection, *, after: str = "", limit: int) -> list[Row]:
     return connection.cursor(row_factory=dict_row).execute(PAGE, {"after": after, "limit": limit}).fetchall()
 
 
+def names(connection: Connection, *, limit: int) -> list[str]:
+    """Of those that were ever connected, by name; the id where a name is missing, very long, or not of one alone."""
+    return [name for (name,) in connection.execute(NAMES, [limit])]
+
+
+def called(connection: Connection, name: str, *, limit: int) -> list[str]:
+    """The ids of those that have this name, whatever its case."""
+    return [number for (number,) in connection.execute(CALLED, [name, limit])]
+
+
 def one(connection: Connection, advertiser_id: str) -> Row | None:
     """The facts of one advertiser; None where nothing is known of it."""
     return connection.cursor(row_factory=dict_row).execute(ONE, {"id": advertiser_id}).fetchone()
@@ -133,7 +150,8 @@ def _exposure(rows: Sequence[Any]) -> Exposure:
 
 def at_risk(connection: Connection, advertiser_id: str, *, limit: int) -> list[Row]:
     """Those in force with the most money at risk."""
-    return connection.cursor(row_factory=dict_row).execute(LARGEST, {"id": advertiser_id, "limit": limit}).fetchall()
+    rows = connection.cursor(row_factory=dict_row).execute(LARGEST, {"id": advertiser_id, "limit": limit}).fetchall()
+    return waiting.with_messages(connection, rows)
 
 
 def looking(connection: Connection, row: Row) -> Looking:

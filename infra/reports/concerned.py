@@ -24,6 +24,7 @@ from infra.tables import quoted
 SAID: dict[str, str] = {
     "not_in_force": "no grant is in force, so there is no end before which to ask",
     "no_end": "it has no end before which to ask",
+    "message_waits": "a message that asks for it waits for its turn already",
     "asked_as_suggested": "in this period it was asked for out of turn already",
     "no_creator": "it is not known who its creator is",
     "not_connected": "its advertiser is not connected to TikTok",
@@ -46,12 +47,18 @@ def _because(word: str, holds: str) -> Objection:
     return Objection(holds, f"'{word}'")
 
 
+# Where the plan has no further ask; else one more joins the message.
+HAS_MESSAGE = """authorizations.why = 'ladder_climbed' AND EXISTS (
+    SELECT FROM asks JOIN outbox ON outbox.id = asks.outbox_id AND outbox.status IN ('owed', 'paying')
+    WHERE asks.authorization_id = authorizations.id AND asks.period_ends_at = authorizations.expires_at
+      AND asks.sent_at IS NULL)"""
 NO_CREATOR = _because("no_creator", "authorizations.creator_id IS NULL")
 REVOKED = _because(Reason.IS_REVOKED, "authorizations.state = 'revoked'")
 OBJECTIONS: dict[Act, tuple[Objection, ...]] = {
     Act.ASK: (
         _because("not_in_force", f"authorizations.state NOT IN ({quoted(RUNNING_STATES)})"),
         _because("no_end", "coalesce(authorizations.expires_at <= %(act_now)s, true)"),
+        _because("message_waits", f"authorizations.next_action IS DISTINCT FROM 'ask' AND {HAS_MESSAGE}"),
         # The plan has the reason of its own.
         Objection("authorizations.next_action IS DISTINCT FROM 'ask'", "authorizations.why"),
         _because("asked_as_suggested", "authorizations.suggestion IS NOT NULL AND authorizations.suggested_at IS NULL"),

@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 
 from domain.advisor import A_YEAR
 from domain.money import Amounts
-from infra import creators
+from infra import creators, waiting
 from infra.reports.searching import literally
 from infra.tables import RUNNING
 
@@ -114,7 +114,8 @@ def _record(answer: Any, held: Any, running: Any, at_risk: Any, written: Any, nu
 
 def theirs(connection: Connection, number: int, *, limit: int) -> list[Row]:
     """Their authorizations, what runs out first before what has ended."""
-    return connection.cursor(row_factory=dict_row).execute(THEIRS, {"id": number, "limit": limit}).fetchall()
+    rows = connection.cursor(row_factory=dict_row).execute(THEIRS, {"id": number, "limit": limit}).fetchall()
+    return waiting.with_messages(connection, rows)
 
 
 def links(connection: Connection, number: int, *, now: datetime, limit: int = 1000) -> list[Row]:

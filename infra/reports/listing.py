@@ -21,6 +21,7 @@ from sqlalchemy import Engine
 
 from domain.authorization import ENDED_STATES, RUNNING_STATES, State
 from domain.filters import Filter, Sort
+from infra import waiting
 from infra.reports.matching import RUNNING, Found, condition, first, has_days, states_of
 from infra.reports.piecewise import piecewise
 from infra.reports.places import PlaceError
@@ -290,7 +291,7 @@ def _rows(connection: Connection, places: Sequence[Place]) -> list[Row]:
     numbers = [place.id for place in places]
     cursor = connection.cursor(row_factory=dict_row)
     found = {row["id"]: row for row in cursor.execute(f"{COLUMNS} WHERE authorizations.id = ANY(%s)", [numbers])}
-    return [found[number] for number in numbers if number in found]
+    return waiting.with_messages(connection, [found[number] for number in numbers if number in found])
 
 
 def _value(by: str, text: str) -> Any:

@@ -29,7 +29,7 @@ CREATOR = """
 TYPED = {
     "advertiser": "authorizations.advertiser_id = %(advertiser)s",
     "creator": CREATOR,
-    "campaign": "authorizations.reference = %(campaign)s",
+    "campaign": "lower(authorizations.reference) = lower(%(campaign)s) AND authorizations.reference = %(campaign)s",
     "risk_from": "authorizations.at_risk > 0 AND authorizations.at_risk >= %(risk_from)s",
     "currency": "authorizations.currency = %(currency)s",
 }

@@ -48,11 +48,12 @@ ABOUT = "SELECT advertiser_id, account_handle, reference, creator_id FROM author
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shown:
-    """`to`: an address, or empty where none is known; `was_sent` in this form or nearly so."""
+    """`to`: an address, or empty where none is known; `language`: its tag, such as `fr`; `was_sent` in this form or nearly so."""
 
     to: str
     subject: str
     text: str
+    language: str
     was_sent: bool
 
 
@@ -104,7 +105,13 @@ def shown(connection: Connection, row: Row, settings: Settings, *, now: datetime
     part = mail.get_body(("plain",))
     text = part.get_content().replace("\r\n", "\n") if part else ""
     text = text.replace(LINK, "[their own link]")
-    return Shown(to=email or "", subject=str(mail["Subject"]), text=text.strip(), was_sent=row["status"] == "done")
+    return Shown(
+        to=email or "",
+        subject=str(mail["Subject"]),
+        text=text.strip(),
+        language=str(mail["Content-Language"]),
+        was_sent=row["status"] == "done",
+    )
 
 
 def _ask(connection: Connection, row: Row, style: Style, now: datetime) -> tuple[EmailMessage, str | None] | None:

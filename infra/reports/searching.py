@@ -11,7 +11,7 @@ EACH = """
     SELECT of.id FROM creators JOIN authorizations AS of ON of.creator_id = creators.id
     WHERE creators.handle LIKE %(search_handle)s
     UNION ALL SELECT id FROM authorizations WHERE account_handle LIKE %(search_handle)s
-    UNION ALL SELECT id FROM authorizations WHERE reference LIKE %(search_prefix)s
+    UNION ALL SELECT id FROM authorizations WHERE lower(reference) LIKE lower(%(search_prefix)s)
     UNION ALL SELECT id FROM authorizations WHERE item_id = %(search_post)s
     UNION ALL SELECT id FROM authorizations WHERE key = %(search)s
     UNION ALL SELECT of.id FROM codes JOIN authorizations AS of USING (key) WHERE codes.last = %(search_last)s
@@ -19,7 +19,7 @@ EACH = """
 ALL = f"authorizations.id IN ({EACH})"
 # The same, asked of one row.
 MATCHES = """
-authorizations.reference LIKE %(search_prefix)s OR authorizations.account_handle LIKE %(search_handle)s
+lower(authorizations.reference) LIKE lower(%(search_prefix)s) OR authorizations.account_handle LIKE %(search_handle)s
 OR authorizations.item_id = %(search_post)s OR authorizations.key = %(search)s
 OR EXISTS (SELECT FROM creators WHERE creators.id = authorizations.creator_id AND creators.handle LIKE %(search_handle)s)
 OR authorizations.key IN (SELECT key FROM codes WHERE codes.last = %(search_last)s)

@@ -57,7 +57,9 @@ WHERE asks.authorization_id = %s ORDER BY asks.id
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Standing:
-    """Where an authorization stands. `history`: newest first; `post`: what TikTok last showed, None where it never did."""
+    """Where an authorization stands. `history`: newest first; `post`: what TikTok last showed, None where it never did;
+    `message`: the one that asks and has not gone, None where there is none.
+    """
 
     row: Row
     known: Authorization
@@ -66,6 +68,7 @@ class Standing:
     asks: list[Row]
     endings: list[Ended]
     owed: list[Row]
+    message: Row | None
     post: Row | None
     next_step: str | None
 
@@ -84,6 +87,7 @@ def read(
         asks=asks(connection, row["id"]),
         endings=ended(connection, now=now, key=key),
         owed=waiting.owed_to(connection, row["id"], key),
+        message=waiting.with_messages(connection, [row])[0]["message"],
         post=post_of(connection, key, policy=policy, now=now),
         next_step=next_step(row, spoken(connection, row["id"])),
     )
@@ -162,10 +166,10 @@ PASSED = """
 SELECT DISTINCT state FROM history CROSS JOIN unnest(ARRAY[from_state, to_state]) AS state
 WHERE authorization_id = %s AND state IS NOT NULL
 """
-# A code by its last characters alone.
+# A code by its last characters alone. Who said so is known as long as the event is kept.
 GRANTS = """
-SELECT starts_at, ends_at, source, codes.last AS code FROM grants
-LEFT JOIN codes ON codes.fingerprint = grants.code_fingerprint
+SELECT starts_at, ends_at, source, sender, codes.last AS code FROM grants
+LEFT JOIN codes ON codes.fingerprint = grants.code_fingerprint LEFT JOIN inbox USING (seq)
 WHERE authorization_id = %s ORDER BY grants.starts_at, grants.id
 """
 FIGURES = """

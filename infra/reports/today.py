@@ -137,7 +137,8 @@ def read(engine: Engine, settings: Settings, *, now: datetime) -> Today:
 
 
 def _lapsing(connection: psycopg.Connection[Any], sums: Portfolio, now: datetime) -> list[Row]:
-    return _rows(connection, LAPSES, limit=LAPSING, soon=now + SOON, largest=list(sums.largest))
+    rows = _rows(connection, LAPSES, limit=LAPSING, soon=now + SOON, largest=list(sums.largest))
+    return waiting.with_messages(connection, rows)
 
 
 def _escalated(connection: psycopg.Connection[Any], settings: Settings, now: datetime) -> list[Item]:

@@ -292,7 +292,7 @@ def _lists() -> None:
     index("route", ["route", "expires_at", "id"], "route <> 'code'")
     index("route_changed", ["route", "state_since", "id"], "route <> 'code'")
     index("condition", ["condition", "expires_at", "id"], "condition <> 'public'")
-    index("reference", ["reference", "id"], "reference IS NOT NULL", ops={"reference": "text_pattern_ops"})
+    index("reference", [sa.text("lower(reference) text_pattern_ops"), "id"], "reference IS NOT NULL")
     index("account", ["account_handle"], "account_handle IS NOT NULL", ops={"account_handle": "text_pattern_ops"})
     index("item", ["item_id"], "item_id IS NOT NULL")
     index("unsighted", ["id"], f"{RUNNING} AND NOT is_sighted")
@@ -308,7 +308,7 @@ def _lists() -> None:
 
 def index(
     name: str,
-    columns: list[str],
+    columns: list[Any],
     where: str | None = None,
     *,
     ops: dict[str, str] | None = None,

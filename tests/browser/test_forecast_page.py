@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,13 @@ from tests.operator import COOKIE, session_of
 from tests.portfolio import Post, holds
 from tests.serving import serving
 from web.main import make_app
+
+# On how many lines each word stands.
+WORDS = """zones => zones.flatMap(zone => [...zone.childNodes].filter(part => part.data).map(part => {
+    const range = document.createRange();
+    range.selectNode(part);
+    return range.getClientRects().length;
+}))"""
 
 
 @pytest.fixture
@@ -77,6 +85,27 @@ def test_everybody_can_read_it(browser: Browser, address: str, viewport: Viewpor
     words = "[...document.querySelectorAll('.tiles dt')].every(word => word.scrollWidth <= word.clientWidth)"
     assert page.evaluate(words)
     found_nothing(page, f"forecast-{viewport['width']}-{scheme}")
+
+
+def test_on_a_phone_each_fact_has_its_name_and_no_zone_is_broken_in_a_word(browser: Browser, address: str) -> None:
+    page, _ = opened(browser, f"{address}/forecast", PHONE, "light", scripts=True)
+
+    asked = page.get_by_role("region", name="The largest lapses").locator("td").nth(3)
+    assert asked.evaluate("cell => getComputedStyle(cell, '::before').display") != "none"
+    zones = page.get_by_role("region", name="The next messages").locator("small", has_text="America")
+    assert zones.count() > 0
+    assert zones.evaluate_all(WORDS) == [1] * (2 * zones.count())
+
+
+def test_its_times_tell_the_reader_s_own_on_hover(browser: Browser, address: str) -> None:
+    page, complaints = opened(browser, f"{address}/forecast", DESKTOP, "light", scripts=True)
+
+    for name in ("The largest lapses", "The next messages"):
+        at = page.get_by_role("region", name=name).locator("time").first
+        at.hover()
+        expect(at).to_have_attribute("title", re.compile(r"^2026-\d\d-\d\d \d\d:\d\d:\d\d UTC\n.*2026"))
+        expect(at).to_have_text(re.compile(r"^2026-\d\d-\d\d \d\d:\d\d$"))
+    assert complaints == []
 
 
 def test_without_scripts_it_is_found_in_the_menu_and_nothing_is_refused(browser: Browser, address: str) -> None:

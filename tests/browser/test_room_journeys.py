@@ -80,8 +80,8 @@ def is_still_the_same(page: Page) -> bool:
 
 def asks_now(page: Page) -> None:
     """From Today to a confirmed ask, and back to the authorization's page."""
-    lapses = page.get_by_role("region", name="Lapses within 7 days")
-    expect(lapses.get_by_role("row").nth(1)).to_contain_text("1\u202f800 EUR")
+    lapses = page.get_by_role("region", name="Ends within 7 days")
+    expect(lapses.get_by_role("row").nth(1)).to_contain_text("1,800 EUR")
     expect(lapses.get_by_role("row").nth(1)).to_contain_text("not yet")
     lapses.get_by_role("link", name="@ana.dances").click()
     page.get_by_role("button", name="Ask now").click()
@@ -104,7 +104,7 @@ def test_what_lapses_is_found_and_asked_for_and_its_extension_is_seen_live(
     # Monday morning: the first person comes in by the link of the first start, and sees what lapses, with its money
     page = opened(browser, day, viewport)
     comes_in(page, day.first_link())
-    expect(page.get_by_label("Money at risk and authorizations")).to_contain_text("1\u202f800 EUR")
+    expect(page.get_by_label("Money at risk and authorizations")).to_contain_text("1,800 EUR")
     asks_now(page)
     stays_open(page)
     story, standing = page.get_by_role("region", name="The whole story"), page.locator("#standing")
@@ -127,7 +127,7 @@ def test_what_lapses_is_found_and_asked_for_and_its_extension_is_seen_live(
 
     # And there is nothing left to do
     page.goto("/")
-    expect(page.get_by_text("Nothing lapses within a week.")).to_be_visible()
+    expect(page.get_by_text("Nothing ends within a week.")).to_be_visible()
 
 
 def test_a_creator_answers_on_their_own_page_and_the_operator_s_page_shows_it(browser: Browser, day: Workday) -> None:

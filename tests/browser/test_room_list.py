@@ -89,3 +89,23 @@ def test_the_keyboard_searches_walks_and_chooses(browser: Browser, address: str)
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     page.wait_for_url("**/authorizations/*")
+
+
+def test_the_keys_walk_wherever_there_are_rows(browser: Browser, address: str) -> None:
+    page = opened(browser, address)
+    for path in ("/", "/sweeps", "/authorizations/1"):
+        page.goto(path)
+        first = page.locator("[data-rows]").first
+
+        page.keyboard.press("j")
+
+        expect(first.locator(":focus")).to_have_count(1)
+    assert page.locator("[data-rows]").first.get_by_role("rowheader").first.inner_text().startswith("900")
+    page.goto("/")
+    page.keyboard.press("j")
+    expect(page.get_by_role("region", name="For you").locator(":focus")).to_have_count(1)
+    page.goto("/authorizations/1")
+    page.keyboard.press("k")
+    expect(page.locator(".story > li:last-child:focus")).to_have_count(1)
+    page.keyboard.press("k")
+    expect(page.locator(".story > li:nth-last-child(2):focus")).to_have_count(1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, ViewportSize
+from playwright.sync_api import Browser, ViewportSize, expect
 from sqlalchemy import Engine
 
 from domain.people import Role
@@ -65,6 +65,15 @@ NO_PAGES = {
     "/imports/{id:int}.csv",
 }
 TROUBLES = ("/authorizations/99999", "/nowhere")
+# From the narrowest phone to a desk; on either side of where cards become rows, and the menu goes to the side.
+WIDTHS = (320, 390, 740, 768, 900, 1024, 1152, 1280, 1440)
+WIDER = """[...document.querySelectorAll('.scroll')].filter(box => box.scrollWidth > box.clientWidth)
+    .map(box => [box.ariaLabel ?? box.getAttribute('aria-labelledby'), box.scrollWidth, box.clientWidth])"""
+# The colour of a placeholder and the one behind it, each as red, green and blue.
+PLACEHOLDERS = """[...document.querySelectorAll('[placeholder]')].map(field => [
+    getComputedStyle(field, '::placeholder').color, getComputedStyle(field).backgroundColor,
+].map(colour => colour.match(/[0-9.]+/g).slice(0, 3).map(Number)))"""
+READABLE = 4.5  # to one, by WCAG 2.2 AA
 
 
 @pytest.fixture
@@ -128,6 +137,48 @@ def test_a_page_reflows_at_the_width_of_a_page_that_is_enlarged_four_times(
         assert page.evaluate("document.documentElement.scrollWidth") <= narrow["width"], path
 
 
+def test_no_table_is_wider_than_its_place_at_any_width(
+    browser: Browser, house: str, engine: Engine, clock: HandClock, vault: Vault
+) -> None:
+    showroom.opens(engine, clock, vault)
+    page = context_of(browser, f"{session_of(engine, clock, Role.ADMIN)}@{house}", DESKTOP, "light").new_page()
+
+    for path in (path for examples in EXAMPLES.values() for path in examples):
+        page.goto(path)
+        page.evaluate("document.querySelectorAll('.scroll details').forEach(fold => (fold.open = true))")
+        for width in WIDTHS:
+            page.set_viewport_size(ViewportSize(width=width, height=900))
+            assert page.evaluate(WIDER) == [], (path, width)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_a_field_suggests_can_be_read(
+    browser: Browser, house: str, engine: Engine, clock: HandClock, scheme: str
+) -> None:
+    page = context_of(browser, f"{session_of(engine, clock, Role.ADMIN)}@{house}", DESKTOP, scheme).new_page()
+
+    for path in ("/audit", "/events", "/imports"):
+        page.goto(path)
+        found = page.evaluate(PLACEHOLDERS)
+        assert found
+        assert all(contrast(*colours) >= READABLE for colours in found), path
+
+
+def test_the_menu_is_closed_again_where_it_fills_the_screen(
+    browser: Browser, house: str, engine: Engine, clock: HandClock
+) -> None:
+    lying = ViewportSize(width=844, height=390)
+    admin = session_of(engine, clock, Role.ADMIN)
+    page = context_of(browser, f"{admin}@{house}", lying, "light", java_script_enabled=False).new_page()
+    page.goto("/")
+
+    page.get_by_role("button", name="Menu").click()
+    page.get_by_role("link", name="Settings").scroll_into_view_if_needed()
+    page.get_by_role("button", name="Close").click()
+
+    expect(page.get_by_role("link", name="Settings")).to_be_hidden()
+
+
 def test_the_keys_are_explained(browser: Browser, house: str, engine: Engine, clock: HandClock) -> None:
     for scheme in ("light", "dark"):
         admin = session_of(engine, clock, Role.ADMIN)
@@ -138,6 +189,18 @@ def test_the_keys_are_explained(browser: Browser, house: str, engine: Engine, cl
 
         assert "the next row" in page.get_by_role("dialog", name="Keys").inner_text()
         looked_at(page, DESKTOP, f"keys-{scheme}")
+
+
+def contrast(one: list[float], other: list[float]) -> float:
+    """Of two colours, by WCAG: from 1 to 21."""
+    darker, lighter = sorted(map(luminance, (one, other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def luminance(colour: list[float]) -> float:
+    red, green, blue = (part / 255 for part in colour)
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in (red, green, blue)]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 def _name(path: str) -> str:

@@ -80,6 +80,8 @@ def test_what_happens_stands_on_an_open_page_moments_later(
     page = context_of(browser, address, DESKTOP, "light").new_page()
     page.goto("/authorizations/1")
     page.get_by_text("Where it may go from here").click()
+    page.keyboard.press("k")
+    oldest = page.locator(".story > li:last-child strong").inner_text()
     letter = Letter(
         sender="producer:crm",
         event_id="live",
@@ -97,3 +99,4 @@ def test_what_happens_stands_on_an_open_page_moments_later(
     page.get_by_role("img", name="The lifecycle: it is revoked now").wait_for()
     assert "Taken back" in page.locator("#told").inner_text()
     expect(page.get_by_text("when the creator grants it").first).to_be_visible()
+    expect(page.locator(".story > li:focus strong")).to_have_text(oldest)

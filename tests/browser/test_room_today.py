@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -119,9 +120,9 @@ def test_dark_is_dark(browser: Browser, address: str) -> None:
 def test_what_lapses_is_told_with_its_person_its_money_and_its_end(browser: Browser, address: str) -> None:
     page, _ = opened(browser, address, java_script_enabled=False)
 
-    row = page.get_by_role("region", name="Lapses within 7 days").get_by_role("row").nth(1).inner_text()
+    row = page.get_by_role("region", name="Ends within 7 days").get_by_role("row").nth(1).inner_text()
 
-    for said in ("@maya.moves", "Maison Alba, Winter 26", "1\u202f200 EUR", "120 EUR a day", "in 5 d 0 h", "not yet"):
+    for said in ("@maya.moves", "Maison Alba, Winter 26", "1,200 EUR", "120 EUR a day", "in 5 d 0 h", "not yet"):
         assert said in row
 
 
@@ -137,13 +138,13 @@ def test_a_creator_s_answer_is_seen_without_loading_the_page_again(
     page, complaints = opened(browser, address)
     listens(page)
     page.evaluate("window.isTheSamePage = true")
-    lapses = page.get_by_role("region", name="Lapses within 7 days").get_by_role("link", name="@maya.moves")
+    lapses = page.get_by_role("region", name="Ends within 7 days").get_by_role("link", name="@maya.moves")
     expect(lapses).to_be_visible()
 
     everspark.hears("authorization.extended", expires_at=(clock.now() + 35 * DAY).isoformat())
     everspark.settles()
 
-    expect(page.get_by_text("Nothing lapses within a week.")).to_be_visible()
+    expect(page.get_by_text("Nothing ends within a week.")).to_be_visible()
     expect(page.locator("#lately")).to_contain_text("authorization.extended")
     assert page.evaluate("window.isTheSamePage")
     assert complaints == []
@@ -204,6 +205,36 @@ def test_times_tick_by_the_service_s_own_clock(browser: Browser, demo: str) -> N
     expect(page.get_by_role("complementary", name="Simulation").locator("time")).not_to_have_text("2026-11-22 10:00")
 
 
+def test_what_is_left_goes_on_in_the_list_and_tells_the_exact_instant(browser: Browser, demo: str) -> None:
+    page, complaints = opened(browser, f"{demo}/authorizations")
+    left = page.locator("#list tbody time").first
+    before = left.inner_text()
+
+    expect(left).not_to_have_text(before)
+    expect(left).to_have_text(re.compile(r"^(\d d )?\d+ h( \d+ min)?$"))
+    left.hover()
+    expect(left).to_have_attribute("title", re.compile(r"^2026-11-27 10:00:00 UTC\n.*2026"))
+    assert complaints == []
+
+
+def test_a_time_in_a_row_that_leads_on_tells_the_exact_instant_and_leads_there(
+    browser: Browser, address: str, engine: Engine, clock: HandClock
+) -> None:
+    with hot(engine) as connection:
+        query = "SELECT id, expires_at, 'owner', %s FROM authorizations"
+        connection.execute(
+            f"INSERT INTO escalations (authorization_id, period_ends_at, step, opened_at) {query}", [clock.now()]
+        )
+    page, _ = opened(browser, address)
+    at = page.locator("#todo time")
+
+    at.hover()
+
+    expect(at).to_have_attribute("title", re.compile(r"^2026-11-27 10:00:00 UTC\n.*2026"))
+    at.click()
+    page.wait_for_url("**/authorizations/*")
+
+
 def test_a_simulation_says_so_and_without_scripts_it_comes_again_until_it_is_held(browser: Browser, demo: str) -> None:
     page, _ = opened(browser, demo, PHONE, java_script_enabled=False)
 
@@ -232,4 +263,4 @@ def test_a_real_service_says_nothing_of_the_kind(browser: Browser, address: str)
     expect(page.get_by_role("complementary")).to_have_count(0)
     assert page.title() == "Today · Everspark"
     expect(page.locator("meta[http-equiv=refresh]")).to_have_count(0)
-    expect(page.get_by_role("heading", name="Lapses within 7 days")).to_be_visible()
+    expect(page.get_by_role("heading", name="Ends within 7 days")).to_be_visible()

@@ -82,3 +82,15 @@ def test_the_longest_gap_counts_from_the_beginning_to_now(engine: Engine, clock:
     assert gap(0, 20) == timedelta(minutes=12)
     assert gap(8, 9) == timedelta(minutes=1)
     assert gap(30, 50) == timedelta(minutes=20)
+    assert gap(3, 8) == timedelta(minutes=4)
+
+
+def test_what_was_before_the_first_run_of_all_is_no_gap(engine: Engine) -> None:
+    for second in (0, 10, 20):
+        sweeps(engine, "expire", TEN + timedelta(seconds=second))
+
+    with hot(engine) as connection:
+        now = TEN + timedelta(seconds=25)
+        longest = ledger.longest_gap(connection, "expire", since=TEN - timedelta(days=1), now=now)
+
+    assert longest == INTERVAL

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from domain.authorization import RUNNING_STATES, State
 from domain.filters import Filter, Sort, read
 from infra.database import hot
-from infra.reports import listing, matching
+from infra.reports import listing, matching, searching
 from infra.reports.listing import Row
 from infra.reports.places import PlaceError
 from infra.sightings import CONFIRMED_AT
@@ -47,6 +47,7 @@ FILTERS: dict[str, Mapping[str, str]] = {
     "post": {"search": "7300000000000000123"},
     "link": {"search": "https://www.tiktok.com/@creator_1/video/7300000000000000123?is_from=app"},
     "reference": {"search": "Spring 1"},
+    "reference in small letters": {"search": "spring 1"},
     "many handles": {"search": "creator_1"},
     "many references": {"search": "Spring", "state": "expired"},
     "code's end": {"search": "k12="},
@@ -136,6 +137,15 @@ def test_every_filter_in_every_order_walks_an_index(name: str, sort: Sort, many:
             assert "Seq Scan on sightings" not in plan, plan
 
 
+@pytest.mark.parametrize("text", ["spring 1", "Spring", "@Creator_17"])
+def test_a_search_walks_an_index_for_each_of_its_parts(text: str, many: Engine) -> None:
+    with hot(many) as connection:
+        plan = plan_of(connection, f"SELECT id FROM ({searching.EACH}) AS found LIMIT 1201", searching.values(text))
+
+    assert "Seq Scan on authorizations" not in plan, plan
+    assert "authorizations_reference" in plan, plan
+
+
 @pytest.mark.parametrize(("name", "sort"), list(product(FILTERS, Sort)))
 def test_pages_forward_and_back_show_each_match_once_in_order(name: str, sort: Sort, many: Engine) -> None:
     wanted = read([*FILTERS[name].items(), ("advertiser", "7200000000000000003")])
@@ -196,6 +206,7 @@ PLAINLY = {
     "post": "item_id = '7300000000000000123'",
     "link": "item_id = '7300000000000000123'",
     "reference": "starts_with(reference, 'Spring 1')",
+    "reference in small letters": "starts_with(reference, 'Spring 1')",
     "many handles": "creator_id IN (SELECT id FROM creators WHERE starts_with(handle, 'creator_1'))",
     "many references": "starts_with(reference, 'Spring') AND state = 'expired'",
     "code's end": "key IN (SELECT key FROM codes WHERE last = 'k12')",

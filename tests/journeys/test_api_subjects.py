@@ -21,7 +21,7 @@ from tests import agency
 from tests.acting import Floor
 from tests.importing import Desk, code, sheet, with_code, with_end
 from tests.operator import person
-from tests.portfolio import Post
+from tests.portfolio import Post, owes_message
 from tests.program import Program, problem, served, token
 from tests.service import KEY
 from web.api.operations import OPERATIONS
@@ -69,6 +69,22 @@ def test_the_list_is_filtered_sorted_and_counted_by_the_words_of_the_room(progra
     assert found[0]["why_in_words"]
     assert program.asks("/authorizations/count?left_to=7") == {"count": 2, "is_more": False}
     assert program.asks("/authorizations?search=7300000000000000003")["items"][0]["id"] == 3
+
+
+def test_a_message_that_waits_is_told_until_it_has_gone(program: Program, room: Floor) -> None:
+    post, due_at = Post(number=1, ends=2, flight=30), room.clock.now() + timedelta(hours=8)
+    room.holds(post)
+    owes_message(room.engine, post, now=room.clock.now(), due_at=due_at, reason="the creator is on holiday")
+
+    told = [
+        program.asks("/authorizations")["items"][0]["message"],
+        program.asks("/authorizations/1")["message"],
+        program.asks("/today")["lapsing"][0]["message"],
+    ]
+
+    assert told == [told[0]] * 3
+    assert (told[0]["status"], told[0]["reason"]) == ("owed", "the creator is on holiday")
+    assert told[0]["due"] == f"{due_at:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def test_a_place_in_one_order_is_none_in_another(program: Program, room: Floor) -> None:

@@ -407,6 +407,8 @@ def test_a_producer_is_added_listed_rotated_and_disabled(everspark: Command) -> 
         (("events", "replay"), 2),
         (("events", "replay", "999"), 3),
         (("send", "no-such-file.json"), 3),
+        (("send",), 2),
+        (("send", "a-file.json", "--example"), 2),
         (("no-such-command",), 2),
     ],
 )

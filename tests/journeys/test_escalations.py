@@ -103,6 +103,17 @@ def test_a_year_of_one_silent_creator(office: Office) -> None:
     assert office.steps() == 12 * [("other_channel", False), ("owner", False)]
 
 
+def test_of_what_was_taken_back_the_alert_says_when_it_was_to_end(office: Office) -> None:
+    at = office.clock.now() - HOUR
+    withdrawn: dict[str, Any] = {"state": "revoked", "state_reason": "withdrawn", "state_since": at, "revoked_at": at}
+    office.authorization(creator=office.creator(), left=10 * DAY, **withdrawn)
+
+    office.climbs()
+
+    ((_, body),) = office.room.at("room")
+    assert "was taken back while it is needed; it was to end 2026-12-02 10:00 UTC, down for 1 h 0 min" in body
+
+
 @pytest.mark.parametrize(("row", "law"), list(zip(CLIMBS, LAWS, strict=True)), ids=lambda each: f"{each.days} days")
 @pytest.mark.parametrize("shorter", [0, 1])
 def test_rows_are_found_at_the_very_instant_that_a_step_is_due(

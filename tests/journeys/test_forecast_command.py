@@ -122,7 +122,7 @@ def test_the_page_says_when_it_was_computed_and_what_is_at_stake(
 
     page = answer.text
     assert "2026-11-22 10:00</time> UTC" in page
-    assert "1\u202f000 EUR + 30 USD" in page
+    assert "1,000 EUR + 30 USD" in page
     assert "the creator has no e-mail address" in page
     assert page.count('<tr><th scope="row">') == 31
     assert len(answer.content) < 100_000
@@ -149,6 +149,16 @@ def test_days_that_the_page_does_not_show_are_refused(client: TestClient, days: 
     assert answer.status_code == 422
     assert "This page looks 30 days ahead: leave `days` out" in answer.text
     assert client.get("/forecast?days=30").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "address", ["/forecast?advertiser=7200000000000000001", "/forecast?days=30&foo", "/calendar?foo"]
+)
+def test_a_word_that_a_page_does_not_know_is_refused_and_never_left_unread(client: TestClient, address: str) -> None:
+    answer = client.get(address)
+
+    assert answer.status_code == 422
+    assert f"This page knows no `{'advertiser' if 'advertiser' in address else 'foo'}` in its address" in answer.text
 
 
 def test_a_forecast_is_kept_for_a_minute_and_for_ten_times_as_long_as_it_took(engine: Engine, clock: HandClock) -> None:

@@ -28,6 +28,8 @@ from tests.operator import COOKIE, CSRF, PASSWORD, Operator, person, quick_passw
 from tests.program import Program, token
 from web.main import make_app
 from web.room.guard import own_path
+from web.room.people import MEANINGS
+from web.room.rendering import NAVIGATION
 from web.room.routes import PAGES
 from web.simulation import Simulation
 
@@ -335,6 +337,20 @@ def test_a_hash_of_other_parameters_is_renewed_at_the_next_sign_in(
     assert now
     assert now.password != older
     assert quick_passwords().is_right(now.password, PASSWORD)
+
+
+def test_what_a_role_means_names_each_page_that_a_viewer_may_not_read(enter: Enter) -> None:
+    roles = {page.path: page.role for page in PAGES if "GET" in page.methods}
+    linked = [link for links in NAVIGATION.values() for link in links]
+    kept = {label for path, label in linked if roles[path] is not Role.VIEWER}
+
+    named = MEANINGS[Role.VIEWER].partition("all pages but ")[2].partition(";")[0]
+
+    assert set(re.split(", | and ", named)) == kept == {"Audit", "People", "API tokens", "Settings"}
+    assert [label for path, label in linked if roles[path] is Role.OPERATOR] == ["Audit"]
+    assert "and reads Audit" in MEANINGS[Role.OPERATOR]
+    admin = enter(Role.ADMIN)
+    assert all(meaning in (admin.opens("/people"), admin.text)[1] for meaning in MEANINGS.values())
 
 
 def test_an_admin_sees_to_people_but_never_removes_the_last_admin(

@@ -217,6 +217,18 @@ def test_only_posts_that_have_ended_are_unbound(room: Floor) -> None:
     assert room.one("SELECT key FROM outbox WHERE kind = 'post.unbind'") == {"key": Post(number=1).key}
 
 
+def test_of_one_authorization_the_acts_speak_as_of_one(room: Floor) -> None:
+    room.holds(Post(number=1))
+
+    page = room.ada.opens("/authorizations/1").text
+    read = room.previews("snooze", key=Post(number=1).key)
+
+    assert "The creator is not written to before then, for any post." in page
+    assert "of these" not in page
+    assert "This one @maya.moves" in read
+    assert "These" not in read
+
+
 def test_looking_needs_a_connected_advertiser(room: Floor) -> None:
     room.holds(Post(number=1))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import Engine
@@ -14,7 +16,7 @@ from infra.reports import climbing
 from infra.settings import load
 from infra.vault import Vault
 from tests.acting import Floor, floor
-from tests.portfolio import Post
+from tests.portfolio import Post, takes_back
 from tests.program import Program, problem, token
 
 
@@ -24,13 +26,13 @@ def room(engine: Engine, clock: HandClock, vault: Vault) -> Iterator[Floor]:
         yield room
 
 
-def climbs(room: Floor) -> None:
+def climbs(room: Floor, *steps: str) -> None:
     """All that is held has climbed to its owner, and the worker has summed up what is at risk."""
     with hot(room.engine) as connection:
         connection.execute(
             "INSERT INTO escalations (authorization_id, period_ends_at, step, opened_at)"
-            " SELECT id, expires_at, step, %s FROM authorizations, unnest(ARRAY['channel', 'owner']) AS t (step) ORDER BY 1",
-            [room.clock.now()],
+            " SELECT id, expires_at, step, %s FROM authorizations, unnest(%s::text[]) AS t (step) ORDER BY 1",
+            [room.clock.now(), list(steps) or ["channel", "owner"]],
         )
 
 
@@ -45,7 +47,9 @@ def test_all_that_climbed_is_listed_once_the_most_money_first(room: Floor) -> No
 
     risks = [line for line in viewer.page.text.splitlines() if "at risk</small>" in line]
     assert len(risks) == 9
-    assert "26 100" in risks[0].replace("\u202f", " ")
+    assert "26,100" in risks[0]
+    folds = re.findall(r'<details id="([^"]+)"', viewer.page.text)
+    assert len(set(folds)) == len(folds) == 9  # an open page tells them apart by it
     assert "nobody answered" in viewer.text
     assert "/c/" not in viewer.page.text
 
@@ -63,6 +67,31 @@ def test_the_next_page_begins_after_the_last_row(room: Floor) -> None:
             break
 
     assert len(found) == len(set(found)) == 7
+
+
+def test_what_was_taken_back_does_not_end_any_more(room: Floor) -> None:
+    post = Post(number=1, ends=20, flight=60)
+    room.holds(post)
+    climbs(room, "lapsed")
+    takes_back(room.engine, post, at=room.clock.now() - timedelta(days=2))
+    viewer = room.enters(Role.VIEWER)
+
+    viewer.opens("/escalations")
+    assert "taken back 2 d 0 h ago it was to end in 20 d" in viewer.text
+    viewer.opens("/")
+    assert "it was to end in 20 d" in viewer.text
+
+
+def test_a_text_is_in_the_language_of_its_creator_and_says_so(room: Floor) -> None:
+    room.holds(Post(number=1, ends=1, flight=30), Post(number=2, creator="ana.klein", ends=1, flight=30))
+    with hot(room.engine) as connection:
+        connection.execute("UPDATE creators SET locale = 'de-AT' WHERE handle = 'ana.klein'")
+    climbs(room)
+
+    page = room.enters(Role.VIEWER).opens("/escalations").text
+
+    assert re.search(r'<pre [^>]*lang="de"[^>]*>Hallo', page)
+    assert re.search(r'<pre [^>]*lang="en"[^>]*>Hello', page)
 
 
 @pytest.mark.parametrize("place", ["x", "1:", "nan:1", "1e999999999:5", "12:" + "9" * 70])

@@ -299,6 +299,7 @@ class TestOutbox:
         assert "As the creator has it" in ada.text
         assert "to maya.moves@creators.test" in ada.text
         assert "Bonjour Maya" in ada.text
+        assert ada.page.text.count('lang="fr"') == len(("the subject", "the text"))
         assert "[their own link]" in ada.text
         assert "/c/" not in ada.page.text
         assert "the-link.example" not in ada.page.text
@@ -355,6 +356,18 @@ class TestSweeps:
         clock.advance(timedelta(minutes=3))
 
         assert "over late 3 min ago" in (viewer.opens("/sweeps?job=expire"), viewer.text)[1]
+
+    def test_a_young_house_has_no_gap_before_its_first_run(
+        self, viewer: Operator, engine: Engine, clock: HandClock
+    ) -> None:
+        for _ in range(3):
+            self.swept(engine, clock)
+            clock.advance(timedelta(seconds=10))
+
+        viewer.opens("/sweeps")
+
+        row = viewer.text.partition("ends periods whose time is over")[2]
+        assert row.startswith(" well just now 3 10 s 10 s"), row[:80]
 
     def test_a_failure_stands_with_its_reason(self, viewer: Operator, engine: Engine, clock: HandClock) -> None:
         self.swept(engine, clock, "vows", error="grants overlap: 3 rows")

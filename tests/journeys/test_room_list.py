@@ -28,7 +28,7 @@ from infra.settings import load
 from infra.vault import Vault
 from infra.views import MOST
 from tests.operator import Operator, quick_passwords
-from tests.portfolio import Post, holds
+from tests.portfolio import Post, holds, owes_message
 from web.main import make_app
 from web.room.calls import A_PAGE
 
@@ -99,14 +99,41 @@ def test_what_ends_first_stands_first_with_its_money_and_what_comes_next(
     assert shown(ada) == [1, 2, 3, 4, 5, 6]
     assert "6 authorizations" in ada.text
     assert "@creator_1" in ada.text
-    assert "300 EUR" in ada.text.replace("\u202f", " ")
+    assert "300 EUR" in ada.text
     assert "Ask the creator" in ada.text
     assert "something that needs the authorization runs on after its end" in ada.text
     assert 'href="/authorizations/1"' in ada.page.text
 
 
+def test_a_message_that_waits_is_what_comes_next_until_it_has_gone_or_its_period_is_over(
+    enter: Enter, engine: Engine, clock: HandClock
+) -> None:
+    now = clock.now()
+    post, *_ = posts(engine, clock)
+    owes_message(engine, post, now=now, due_at=now + timedelta(hours=8), reason="the creator has no e-mail address")
+    ada = enter()
+    ada.opens("/authorizations")
+    waits = "A message waits its turn comes in 8 h 0 min : the creator has no e-mail address"
+    assert waits in ada.text
+    assert "no further request is planned" not in ada.text
+
+    clock.advance(timedelta(hours=8, minutes=1))
+    ada.opens("/authorizations")
+    assert "A message waits its turn came 1 min ago" in ada.text
+
+    for over in (
+        "UPDATE asks SET sent_at = asked_at",
+        "UPDATE authorizations SET expires_at = expires_at + interval '1 day'",
+    ):
+        with hot(engine) as connection:
+            connection.execute("UPDATE asks SET sent_at = NULL")
+            connection.execute(over.encode())
+        ada.opens("/authorizations")
+        assert "A message waits" not in ada.text
+
+
 @pytest.mark.parametrize(
-    ("advertiser", "most"), [("Maison Alba", 85_000), ("a" * 200, 95_000)], ids=["usual_advertiser", "long_advertiser"]
+    ("advertiser", "most"), [("Maison Alba", 90_000), ("a" * 200, 100_000)], ids=["usual_advertiser", "long_advertiser"]
 )
 def test_a_whole_page_of_the_longest_names_stays_light(
     enter: Enter, engine: Engine, clock: HandClock, advertiser: str, most: int
@@ -126,6 +153,12 @@ def test_a_whole_page_of_the_longest_names_stays_light(
             "INSERT INTO sightings (key, advertiser_id, facts, seen_at)"
             " SELECT key, advertiser_id, '{}', %s FROM authorizations",
             [seen_at],
+        )
+        connection.execute(
+            "INSERT INTO advertisers (advertiser_id, name, connected_at, next_look_at, next_kpis_at)"
+            " SELECT 7300000000000000000 + n, 'Brand ' || lpad(n::text, 194, 'b'), %(at)s, %(at)s, %(at)s"
+            " FROM generate_series(1, 300) AS n",
+            {"at": seen_at},
         )
     ada = enter()
 
@@ -169,6 +202,54 @@ def test_it_is_sorted_by_money_and_searched(enter: Enter, engine: Engine, clock:
     ada.opens("/authorizations?search=creator_99")
     assert "Nothing is matching “creator_99”." in ada.text
     assert "the last four characters of a code" in ada.text
+
+
+def test_a_campaign_is_searched_by_its_beginning_in_large_letters_or_small(
+    enter: Enter, engine: Engine, clock: HandClock
+) -> None:
+    posts(engine, clock)
+    with hot(engine) as connection:
+        connection.execute("UPDATE authorizations SET reference = 'Maison Alba ' || id")
+    ada = enter()
+
+    ada.opens("/authorizations?search=maison+alba+4")
+
+    assert len(shown(ada)) == 1
+    assert "the beginning of a handle or a campaign's name" in ada.text
+    ada.opens("/authorizations?search=alba")
+    assert shown(ada) == []
+
+
+def called(engine: Engine, clock: HandClock, *names: str) -> None:
+    """Advertisers of these names are connected, the first of whom has the posts."""
+    query = """
+    INSERT INTO advertisers (advertiser_id, name, connected_at, next_look_at, next_kpis_at)
+    SELECT 7200000000000000000 + place, name, %(at)s, %(at)s, %(at)s
+    FROM unnest(%(names)s::text[]) WITH ORDINALITY AS known (name, place)
+    """
+    with hot(engine) as connection:
+        connection.execute(query, {"names": list(names), "at": clock.now()})
+
+
+def test_an_advertiser_is_found_by_name_and_the_address_keeps_the_number(
+    enter: Enter, engine: Engine, clock: HandClock
+) -> None:
+    posts(engine, clock)
+    called(engine, clock, "Maison Alba", "Nord & Co", "Twin", "twin")
+    ada = enter()
+
+    answer = ada.opens("/authorizations?left_to=7&advertiser=+maison+ALBA&state=active")
+
+    number = Post().advertiser
+    assert answer.headers["location"] == f"/authorizations?state=active&advertiser={number}&left_to=7"
+    ada.opens(answer.headers["location"])
+    assert shown(ada) == [1, 2, 3]
+    options = ("Maison Alba", "Nord &amp; Co", "7200000000000000003", "7200000000000000004")
+    assert "".join(f"<option>{each}" for each in options) + "</datalist>" in ada.page.text
+    for name in ("maison", "TWIN"):
+        assert ada.opens(f"/authorizations?advertiser={name}").status_code == 422
+        assert shown(ada) == []
+        assert "An advertiser's number, or its name where no other has the same" in ada.text
 
 
 def test_pages_go_on_and_back(enter: Enter, engine: Engine, clock: HandClock) -> None:

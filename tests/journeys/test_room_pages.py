@@ -15,20 +15,22 @@ from starlette.testclient import TestClient
 
 from domain.filters import read
 from domain.people import Role
-from infra import inbox
+from infra import endings, inbox
 from infra.broker import make_broker, make_nudges
 from infra.chosen import policy_of
 from infra.clock import HandClock
 from infra.database import hot
+from infra.endings import Ending
 from infra.inbox import Letter
 from infra.links import creator_of
+from infra.owed import UnbindOwed, owe_looks, owe_unbinds
 from infra.reports import listing
 from infra.settings import load
 from infra.vault import Vault
 from tests import agency
 from tests.agency import ADVERTISER, KEY, OTHER_ADVERTISER, POST
 from tests.operator import Operator, quick_passwords
-from tests.portfolio import Post, holds
+from tests.portfolio import Post, holds, owes_message, takes_back
 from web.main import make_app
 from worker.drain import drain
 
@@ -86,7 +88,7 @@ class TestOneAuthorization:
             "@maya.moves",
             "for Maison Alba , Winter 26, held by a Spark code",
             "State active since",
-            "At risk 1 998 EUR 105 EUR a day × 19.0 days from the end on that it is needed",
+            "At risk 1,998 EUR 105 EUR a day × 19.0 days from the end on that it is needed",
             "Next Ask the creator",
             "something that needs the authorization runs on after its end",
             "TikTok confirmed 12 min ago",
@@ -94,6 +96,7 @@ class TestOneAuthorization:
             "Up to 19 d 0 h are not covered",
             "19 d 0 h uncovered",
             "Winter coats, three ways",
+            "status public seen at",
         ):
             assert said in ada.text, said
         assert " style=" not in answer.text
@@ -115,7 +118,7 @@ class TestOneAuthorization:
             "Period lapsed the creator was asked in time and did not answer; down for 1 d 0 h",
             "The period's end came active → expired",
             "Message to the creator it asks for 60 days",
-            "The creator is to be asked",
+            "The creator is to be asked a renewal request to the creator is owed. Ask 1, in good time, for 60 more days",
             "An ad started authorized → active",
             "Granted requested → authorized",
             "Requested requested",
@@ -128,7 +131,7 @@ class TestOneAuthorization:
 
         assert 'aria-label="spend of each of 28 days: at most 149, on the last 97"' in page
         assert [row.split()[:2] for row in table(page, "ads")] == [["9001", "delivers"], ["9002", "stopped"]]
-        assert [row.split()[-2] for row in table(page, "grants")] == ["authorization.extended", "code.granted"]
+        assert [row[34:] for row in table(page, "grants")] == ["an extension, told by crm —", "a grant, told by crm —"]
 
     def test_it_is_found_by_its_key_as_well(self, ada: Operator) -> None:
         assert ada.opens(f"/authorizations/{KEY}").headers["location"] == "/authorizations/1"
@@ -169,6 +172,20 @@ def test_a_sealed_code_stays_sealed_and_its_event_stands_behind_the_fold(
     assert "sealed bytes" not in page
     assert "msg_1" in page
     assert "&#34;last&#34;: &#34;9Xa=&#34;" in page
+
+
+def test_what_was_taken_back_ended_then_and_not_at_the_end_that_it_had(
+    ada: Operator, engine: Engine, clock: HandClock
+) -> None:
+    now = clock.now()
+    post = Post(number=1, ends=12)
+    holds(engine, [post], now=now)
+    takes_back(engine, post, at=now - timedelta(days=4))
+
+    ada.opens("/authorizations/1")
+    assert f"Ended 4 d 0 h ago {now - timedelta(days=4):%Y-%m-%d %H:%M} UTC it was to end" in ada.text
+    page = ada.opens("/creators/1").text
+    assert "revoked — it was to end in 12 d" in table(page, "theirs")[0]
 
 
 def test_a_long_history_comes_in_pages(ada: Operator, engine: Engine, clock: HandClock) -> None:
@@ -239,6 +256,82 @@ def test_a_request_that_did_not_arrive_is_told_beside_what_is_next(
     assert said is None or f"The last request {said}: no such user. Mend it in the" in ada.text
 
 
+def test_last_asked_is_told_by_what_was_sent_and_a_message_that_waits_stands_as_next(
+    ada: Operator, engine: Engine, clock: HandClock
+) -> None:
+    now, post = clock.now(), Post(number=1)
+    holds(engine, [post], now=now)
+    owes_message(engine, post, now=now, due_at=now + timedelta(hours=8), reason="the creator is on holiday")
+    clock.advance(timedelta(hours=1))
+
+    ada.opens("/authorizations/1")
+    assert "Next A message waits its turn comes in 7 h 0 min" in ada.text
+    assert "Last asked not yet" in ada.text
+    assert "Last decided to ask 1 h 0 min ago" in ada.text
+    assert "Its turn comes in 7 h 0 min ." in ada.text
+    assert "Not now: a message that asks for it waits for its turn already." in ada.text
+    assert "no further request is planned" not in ada.text
+    for elsewhere in ("/creators/1", f"/advertisers/{ADVERTISER}"):
+        ada.opens(elsewhere)
+        assert "A message waits its turn comes in 7 h 0 min : the creator is on holiday" in ada.text
+
+    with hot(engine) as connection:
+        connection.execute("UPDATE asks SET sent_at = %s", [clock.now()])
+        connection.execute("UPDATE outbox SET status = 'done', settled_at = %s", [clock.now()])
+    ada.opens("/authorizations/1")
+    assert "Last asked just now" in ada.text
+    assert "no further request is planned before the end" in ada.text
+
+
+def test_an_unbinding_that_is_planned_is_told_with_its_day_and_that_a_renewal_calls_it_off(
+    ada: Operator, engine: Engine, clock: HandClock
+) -> None:
+    now, post = clock.now(), Post(number=1)
+    holds(engine, [post], now=now)
+    later = UnbindOwed(key=post.key, by="policy", ended_at=now, due_at=now + timedelta(days=15))
+    with hot(engine) as connection:
+        connection.execute("UPDATE authorizations SET state = 'expired'")
+        owe_unbinds(connection, [later], now=now)
+
+    ada.opens("/authorizations/1")
+    assert (
+        "The post is to be unbound at TikTok , unless the authorization comes back before: its turn comes in 15 d"
+        in ada.text
+    )
+    assert "Tried again" not in ada.text
+    assert "waiting for TikTok" not in ada.text
+    assert "on its day, unless the authorization comes back before" in ada.opens("/outbox").text
+
+    with hot(engine) as connection:
+        connection.execute("UPDATE authorizations SET state = 'active'")
+    ada.opens("/authorizations/1")
+    assert "The post was to be unbound at TikTok , and is not, since the authorization came back" in ada.text
+
+
+@pytest.mark.parametrize(
+    ("attempts", "hours", "said"),
+    [
+        (0, 1, "Its turn comes in 1 h 0 min ."),
+        (0, -1, "Its turn came 1 h 0 min ago ."),
+        (2, 1, "It is looked at again in 1 h 0 min ."),
+        (2, -1, "Its next look was due 1 h 0 min ago ."),
+    ],
+)
+def test_what_was_not_tried_yet_is_not_tried_again(
+    attempts: int, hours: int, said: str, ada: Operator, engine: Engine, clock: HandClock
+) -> None:
+    now, post = clock.now(), Post(number=1)
+    holds(engine, [post], now=now)
+    with hot(engine) as connection:
+        owe_looks(connection, [post.key], now=now)
+        due = now + timedelta(hours=hours)
+        connection.execute("UPDATE outbox SET attempts = %s, due_at = %s", [attempts, due])
+
+    ada.opens("/authorizations/1")
+
+    assert f"Look at TikTok for one authorization is owed since just now : waiting for TikTok. {said}" in ada.text
+
+
 class TestCreators:
     def test_the_list_finds_by_the_first_letters_and_pages(
         self, ada: Operator, engine: Engine, clock: HandClock
@@ -253,6 +346,32 @@ class TestCreators:
         assert "maker.x" not in ada.text
         assert more
         assert ada.opens(more[1].replace("&amp;", "&")).text.count("@maker_") == 10
+
+    def test_beyond_the_last_one_it_leads_back_to_the_first(
+        self, ada: Operator, engine: Engine, clock: HandClock
+    ) -> None:
+        holds(engine, [Post(creator="maker.x")], now=clock.now())
+
+        ada.opens("/creators?after=zz")
+        assert "No more creators come after “zz”." in ada.text
+        assert 'href="/creators">From the first one' in ada.page.text
+        ada.opens("/creators?search=Mak&after=zz")
+
+        assert 'href="/creators?search=Mak">From the first one' in ada.page.text
+
+    def test_who_was_written_to_is_not_said_never_to_have_been_asked(
+        self, ada: Operator, engine: Engine, clock: HandClock
+    ) -> None:
+        now, post = clock.now(), Post(number=1)
+        holds(engine, [post], now=now)
+        owes_message(engine, post, now=now, due_at=now, reason=None)
+        with hot(engine) as connection:
+            connection.execute("UPDATE asks SET sent_at = %s", [now])
+
+        row = ada.opens("/creators").text.partition("<tbody>")[2]
+
+        assert '<td data-label="Messages" class="num"><span>1</span></td>' in row
+        assert "nothing to count yet" in row
 
     @pytest.mark.usefixtures("house")
     def test_one_tells_how_they_answer_and_the_arithmetic_of_the_advice(self, ada: Operator) -> None:
@@ -351,7 +470,7 @@ class TestAdvertisers:
         page = ada.opens(f"/advertisers/{ADVERTISER}").text
 
         for said in (
-            "At risk 7 248 EUR",
+            "At risk 7,248 EUR",
             "Covered 36 % 7 not",
             "Renewed in time 0 % 0 renewed, 1 lapsed, 0 not needed",
             "Down 1 d 0 h",
@@ -365,6 +484,31 @@ class TestAdvertisers:
         ada.opens("/advertisers")
         assert "Northwind 7200000000000000002" in ada.text
         assert "The token was revoked: connect the advertiser again." in ada.text
+
+    def test_lapses_are_told_from_when_they_began_the_newest_first(
+        self, ada: Operator, engine: Engine, clock: HandClock
+    ) -> None:
+        now = clock.now()
+        posts = [Post(number=1, ends=12), Post(number=2, ends=-1)]
+        holds(engine, posts, now=now)
+        takes_back(engine, posts[0], at=now - timedelta(days=4))
+        with hot(engine) as connection:
+            for number, ends, began in ((1, 12, 4), (2, -1, 1)):
+                lapse = Ending(
+                    authorization_id=number,
+                    period_ends_at=now + timedelta(days=ends),
+                    outcome="lapsed",
+                    decided_at=now,
+                    down_from=now - timedelta(days=began),
+                    step="withdrawn",
+                )
+                endings.save(connection, [lapse])
+
+        first, second = table(ada.opens(f"/advertisers/{ADVERTISER}").text, "lapses")
+
+        assert "1 d 0 h ago :" in first
+        assert "4 d 0 h ago :" in second
+        assert "4 d 0 h and goes on" in second
 
     def test_one_that_nobody_connected_is_listed_and_says_so(
         self, ada: Operator, engine: Engine, clock: HandClock

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import html
 import re
+import shlex
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
+from domain.patience import SENTENCES, Patience
 from domain.people import Role
 from infra import advertisers, ledger
 from infra.broker import make_broker, make_nudges
@@ -23,9 +26,10 @@ from infra.reports.today import LAPSING
 from infra.settings import load
 from infra.vault import Vault
 from tests.operator import Operator
-from tests.portfolio import Post, holds
+from tests.portfolio import Post, holds, owes_message
 from tests.sweeping import World
 from web.main import make_app
+from web.room.today import on_these_data
 from worker.actors import summarizing
 
 DAY = timedelta(days=1)
@@ -120,7 +124,7 @@ def test_sums_are_made_on_the_spot_before_the_worker_made_any_and_say_how_old_th
 ) -> None:
     holds(engine, POSTS, now=clock.now())
     ada.opens("/")
-    assert "1 200 EUR" in ada.text
+    assert "1,200 EUR" in ada.text
     assert "counted just now" in ada.text
 
     sum_up()
@@ -128,7 +132,7 @@ def test_sums_are_made_on_the_spot_before_the_worker_made_any_and_say_how_old_th
     clock.advance(timedelta(minutes=3))
     ada.opens("/")
 
-    assert "1 200 EUR" in ada.text
+    assert "1,200 EUR" in ada.text
     assert "counted 3 min ago" in ada.text
 
 
@@ -150,6 +154,7 @@ def test_what_lapses_is_ordered_by_money_and_one_that_is_renewed_is_gone_at_once
     sum_up()
     ada.opens("/")
     assert order(ada, "bo.large", "cy.dollar", "ana.small", "di.covered")
+    assert "Ends within 7 days, the most money first" in ada.text
     assert "ed.later" not in lapses(ada)
 
     execute(engine, "UPDATE authorizations SET expires_at = expires_at + interval '60 days' WHERE id = 2")
@@ -175,6 +180,24 @@ def test_an_ask_is_offered_where_it_would_be_made_and_else_the_reason_is_told(
     assert "It concerns this one" in (ada.opens(html.unescape(offers[0])), ada.text)[1]
 
 
+def test_a_message_that_waits_is_told_and_not_that_nothing_is_planned(
+    ada: Operator, engine: Engine, clock: HandClock, sum_up: Callable[[], None]
+) -> None:
+    now = clock.now()
+    holds(engine, POSTS, now=now)
+    reason = SENTENCES[Patience.QUIET_HOURS]
+    owes_message(engine, POSTS[0], now=now, due_at=now + timedelta(hours=8), reason=reason)
+    sum_up()
+
+    ada.opens("/")
+
+    row = lapses(ada).partition("ana.small")[2].partition("</tr>")[0]
+    told = " ".join(re.sub(r"<[^>]+>", " ", row).split())
+    assert f"A message waits its turn comes in 8 h 0 min : {reason}" in told
+    assert "no further request is planned" not in told
+    assert "not yet" in told
+
+
 def test_the_largest_is_listed_however_many_end_before_it(
     ada: Operator, engine: Engine, clock: HandClock, sum_up: Callable[[], None]
 ) -> None:
@@ -195,14 +218,22 @@ def test_nothing_to_do_is_said_and_who_is_asked_next(ada: Operator, engine: Engi
     ada.opens("/")
 
     assert "Nothing waits for you. Everspark asks @ed.later next, in" in " ".join(ada.text.split())
-    assert "Nothing lapses within a week." in ada.text
+    assert "Nothing ends within a week." in ada.text
 
 
 def test_an_empty_house_is_told_how_to_begin(ada: Operator) -> None:
     ada.opens("/")
 
     assert "everspark producer add" in ada.text
+    assert f"everspark send --example --producer crm{on_these_data(load())} Codes" in ada.text
     assert "For you" not in ada.text
+
+
+def test_beside_a_database_of_its_own_the_first_commands_name_its_folder(tmp_path: Path) -> None:
+    beside = on_these_data(load(data_dir=tmp_path / "of ours", database_url=""))
+
+    assert shlex.split(f"everspark send --example{beside}")[2:] == ["--example", "--data", str(tmp_path / "of ours")]
+    assert on_these_data(load(database_url="postgresql://somewhere/everspark")) == ""
 
 
 EVENT = """

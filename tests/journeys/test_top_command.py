@@ -19,7 +19,7 @@ from infra.clock import HandClock, RunningClock
 from infra.database import hot, make_engine
 from infra.settings import Settings
 from tests.journeys.commands import Command, Ended
-from tests.portfolio import Post, holds
+from tests.portfolio import Post, holds, owes_message
 from tests.sweeping import World
 
 MAYA, SMALL = Post(number=1, ends=3), Post(number=2, creator="ana.small", ends=2, spend="1", currency="USD")
@@ -63,6 +63,15 @@ def test_one_frame_has_the_money_what_lapses_what_waits_and_the_machinery(eversp
     assert LATER.key not in told.out
     assert all(part in told.out for part in ("@maya.moves", "For you", "Inbox", "quarantined", "Outbox", "Sweeps"))
     assert "! none ever ran" in told.out
+
+
+def test_a_message_that_waits_is_what_comes_next(tools: Opened, engine: Engine, clock: HandClock) -> None:
+    holds(engine, [MAYA], now=clock.now())
+    owes_message(engine, MAYA, now=clock.now(), due_at=clock.now() + timedelta(hours=8), reason=None)
+
+    [row] = [line for line in frame(tools).splitlines() if MAYA.key in line]
+
+    assert "message in 8 h" in row
 
 
 def test_machines_get_the_same(everspark: Command, engine: Engine) -> None:

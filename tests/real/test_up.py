@@ -116,6 +116,8 @@ def test_a_producer_is_given_the_address_of_the_running_service(up: Callable[...
     added = run([*EVERSPARK, "producer", "add", "crm", "--data", str(home), "--json"])
 
     assert json.loads(added.stdout)["url"] == f"{address}/webhooks/crm"
+    sent = run([*EVERSPARK, "send", "--example", "--producer", "crm", "--data", str(home)])
+    assert sent.stdout.startswith("202"), sent.stderr
     running.process.send_signal(signal.SIGTERM)
     assert running.process.wait(30) == 0
     assert not (home / "address").exists()

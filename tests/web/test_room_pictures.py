@@ -7,11 +7,13 @@ from decimal import Decimal
 from itertools import combinations
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.authorization import Authorization, Flight, State
 from domain.diagram import arrows
+from domain.escalation import Step
 from domain.events import Ad, Route
 from web.room.coverage import Coverage, coverage, without
 from web.room.lifecycle_picture import BOX_HEIGHT, BOX_WIDTH, HAPPENINGS, HEIGHT, PLACES, WIDTH, paths, picture
@@ -222,6 +224,16 @@ class TestTimeline:
         lines = first + second
         assert [line.at for line in lines] == sorted((line.at for line in lines), reverse=True)
         assert len(lines) == len(history) + 2 * len(escalations)
+
+    @pytest.mark.parametrize("step", list(Step))
+    def test_what_climbed_and_was_over_is_told_in_words(self, step: Step) -> None:
+        climbed = {"step": step, "period_ends_at": NOW, "opened_at": NOW, "resolved_at": NOW + timedelta(hours=1)}
+
+        over, begun = timeline([], Told(asks=(), endings=(), escalations=[climbed], effects=()))
+
+        assert (begun.is_loud, over.is_loud) == (True, False)
+        assert over.what.startswith("The ")
+        assert "not needed" in over.what
 
     def test_an_unknown_event_speaks_for_itself(self) -> None:
         [line] = timeline([line_of(1, 0) | {"event": "post.sung", "reason": "new"}], NOTHING)

@@ -49,14 +49,24 @@ class Facts(Shape):
         return told_why(self.why)
 
 
+class MessageOwed(Shape):
+    """A message that asks for the present period and has not gone: its turn comes at `due`, and why it waits."""
+
+    status: str
+    since: datetime
+    due: datetime
+    reason: str
+
+
 class Authorization(Facts):
-    """A row of the list."""
+    """A row of the list. `message`: what comes next, before what is planned, where one waits."""
 
     account_handle: str | None
     spend_a_day: Money | None
     at_risk: Money | None
     confirmed_at: datetime | None
     created_at: datetime
+    message: MessageOwed | None
 
 
 class Grant(Shape):
@@ -182,6 +192,7 @@ class Standing(Facts):
     asks: list[Ask]
     endings: list[Ending]
     owed: list[Owed]
+    message: MessageOwed | None
     escalations: list[Escalation]
     effects: list[Effect]
     figures: list[Figures]
@@ -236,6 +247,7 @@ def standing_of(found: Known, around: Details, acts: Sequence[Offer]) -> Standin
             "asks": found.asks,
             "endings": [ending_of(each) for each in found.endings],
             "owed": found.owed,
+            "message": found.message,
             "escalations": around.escalations,
             "effects": around.effects,
             "figures": [figures_of(each) for each in around.figures],

@@ -9,6 +9,7 @@ from typing import Any
 from domain.money import Amounts
 from infra.escalated import Item
 from infra.reports import today
+from web.api.authorization_shapes import MessageOwed
 from web.api.calls import Asks, Operation
 from web.api.shapes import Money, Shape, money, moneys, with_money
 
@@ -24,7 +25,7 @@ class MoneyAtRisk(Shape):
 
 
 class Lapsing(Shape):
-    """What ends within 7 days; `times_asked` in this period."""
+    """What ends within 7 days; `times_asked` in this period. `message`: one that asks, and waits."""
 
     id: int
     key: str
@@ -41,6 +42,7 @@ class Lapsing(Shape):
     why: str
     times_asked: int
     last_asked_at: datetime | None
+    message: MessageOwed | None
 
 
 class Chore(Shape):

@@ -16,7 +16,8 @@ OTHER_DAYS = (
 
 
 def shown(desk: Desk, call: Call) -> Response:
-    """May take seconds where the last forecast is old. Raises HTTPException for other `days` than those it looks ahead."""
+    """May take seconds where the last forecast is old. Raises HTTPException for what its address asks for and it does not show."""
+    call.knows("days")
     if any(days != str(DAYS) for days in call.query.getlist("days")):
         raise HTTPException(422, OTHER_DAYS)
     page = desk.foresight.latest()

@@ -19,7 +19,7 @@ from domain.filters import PARTS, Complaint, Filter, FilterError, Sort, pairs_of
 from domain.people import Role
 from infra import audit, views
 from infra.database import hot
-from infra.reports import exporting, listing
+from infra.reports import advertisers, exporting, listing
 from infra.reports.listing import Listed, Matches
 from infra.reports.places import PlaceError
 from infra.views import ViewError
@@ -49,8 +49,10 @@ RARER = ("route", "condition", "advertiser", "creator", "campaign", "left_from",
 # Both ends of the days left are one part of the filter to whoever reads it.
 TOGETHER: dict[str, tuple[str, ...]] = {"left_from": ("left_from", "left_to"), "left_to": ()}
 CHOICES = {"state": tuple(State), "route": tuple(Route), "condition": tuple(Condition)}
+# So many advertisers to choose from leave the page light; each can be typed.
 NAMED = 100
-ADVERTISERS = "SELECT advertiser_id, name FROM advertisers ORDER BY lower(name), advertiser_id LIMIT %s"
+# Here, where names are known, in place of what the filter says itself.
+WHICH_ADVERTISER = "an advertiser's number, or its name where no other has the same; both stand under Advertisers"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,7 +80,7 @@ class Link:
 
 def shown(desk: Desk, call: Call) -> Response:
     """One page. An address that says the same in other words leads to the one that is for keeping."""
-    looked = looked_for(call.query)
+    looked = looked_for(_by_number(desk, call.query))
     if looked.complaints:
         return _rendered(desk, call, looked, Listed(rows=[]), NOTHING, status=422)
     after, before = (call.query.get(name, "") for name in PLACES)
@@ -147,6 +149,23 @@ def looked_for(query: QueryParams) -> Looked:
     return Looked(wanted=wanted, sort=sort, complaints=tuple(complaints))
 
 
+def _by_number(desk: Desk, query: QueryParams) -> QueryParams:
+    """The number of the only advertiser that is called so, where somebody typed a name."""
+    name = query.get("advertiser", "").strip()
+    if not name or name.isdecimal():
+        return query
+    with hot(desk.engine) as connection:
+        found = advertisers.called(connection, name, limit=2)
+    if len(found) != 1:
+        return query
+    others = [(part, text) for part, text in query.multi_items() if part != "advertiser"]
+    return QueryParams([*others, ("advertiser", found[0])])
+
+
+def _remedy_of(complaint: Complaint) -> str:
+    return WHICH_ADVERTISER if complaint.name == "advertiser" else complaint.remedy
+
+
 def chips_of(looked: Looked) -> Iterator[Link]:
     """Each part of the filter in words, with the address of the list without it."""
     for part in fields(Filter):
@@ -169,14 +188,14 @@ def _chip(looked: Looked, alone: dict[str, Any], without: dict[str, Any]) -> Lin
 def _rendered(desk: Desk, call: Call, looked: Looked, page: Listed, matches: Matches, *, status: int = 200) -> Response:
     with hot(desk.engine) as connection:
         kept = views.of_user(connection, call.visitor.user_id)
-        advertisers = connection.execute(ADVERTISERS, [NAMED]).fetchall()
+        named = advertisers.names(connection, limit=NAMED)
     return desk.render(
         call,
         "room/authorizations.html",
         status=status,
         looked=looked,
         words=words_of(looked.wanted),
-        complaints={each.name: each.remedy for each in looked.complaints},
+        complaints={each.name: _remedy_of(each) for each in looked.complaints},
         page=page,
         count=matches.count,
         counted=f"{'' if matches.is_all else 'more than '}{matches.count:,}",
@@ -187,7 +206,7 @@ def _rendered(desk: Desk, call: Call, looked: Looked, page: Listed, matches: Mat
         kept=kept,
         older=page.next_after and _address(looked.query, after=page.next_after),
         newer=page.next_before and _address(looked.query, before=page.next_before),
-        advertisers=advertisers,
+        advertisers=named,
         deeds=DEEDS.items() if call.visitor.role.may(Role.OPERATOR) else (),
         known_choices=CHOICES,
         filter_query=urlencode(pairs_of(looked.wanted)),

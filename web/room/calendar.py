@@ -42,6 +42,7 @@ class Chart:
 
 def shown(desk: Desk, call: Call) -> Response:
     """The picture, and the same as a table of those days that are not quiet."""
+    call.knows()
     with snapshot(desk.engine) as connection:
         days = summaries.ahead(connection, now=call.now)
     return desk.render(

@@ -87,6 +87,11 @@ class Call:
     mark: str = ""
     is_refresh: bool = False
 
+    def knows(self, *words: str) -> None:
+        """Raises HTTPException for a word of the address that the page does not know: it would be taken for all there is."""
+        if strange := [word for word in self.query if word not in words]:
+            raise HTTPException(422, f"This page knows no `{strange[0][:40]}` in its address: leave it out.")
+
     @property
     def before(self) -> int | None:
         """The number below which a list goes on; None at its beginning. Raises HTTPException for what is no number."""

@@ -17,9 +17,9 @@ from web.room.rendering import field
 
 # What each role means, as its choice in a form says it.
 MEANINGS = {
-    Role.VIEWER: "reads everything, changes nothing",
-    Role.OPERATOR: "also acts on authorizations and events",
-    Role.ADMIN: "also sees to people, keys and settings",
+    Role.VIEWER: "reads all pages but Audit, People, API tokens and Settings; changes nothing",
+    Role.OPERATOR: "also acts on authorizations and events, and reads Audit",
+    Role.ADMIN: "also sees to people, API tokens, producers and settings",
 }
 
 

@@ -119,13 +119,15 @@ def environment() -> Environment:
     made.filters |= {
         "number": wording.number,
         "instant": wording.instant,
-        "left": wording.left,
+        "left": left,
+        "exact": exact,
         "span": wording.span,
         "days": wording.days,
         "day": wording.day,
         "local": wording.local,
         "money": wording.money,
         "sender": wording.sender,
+        "given_by": wording.given_by,
         "outcome": wording.outcome,
         "standing": wording.standing,
         "sentence": sentence,
@@ -148,9 +150,23 @@ def when(context: Context, value: datetime | None) -> str | Markup:
     """A `<time>` that reads as a span from now, and tells the exact UTC on hover and to machines."""
     if value is None:
         return "—"
-    # Lists have hundreds of these: live.js knows them by their title alone.
-    told, exact = wording.relative(value, context["now"]), f"{value:%Y-%m-%d %H:%M:%S} UTC"
-    return Markup('<time datetime="{:%Y-%m-%dT%H:%M:%SZ}" title="{}">{}</time>').format(value, exact, told)
+    told, at = wording.relative(value, context["now"]), f"{value:%Y-%m-%d %H:%M:%S} UTC"
+    return Markup('<time datetime="{:%Y-%m-%dT%H:%M:%SZ}" title="{}">{}</time>').format(value, at, told)
+
+
+@pass_context
+def left(context: Context, value: datetime) -> Markup:
+    """The same as the span alone, until it is over; beside the exact instant, so that no title has to tell it."""
+    told = wording.left(value, context["now"])
+    return Markup('<time datetime="{:%Y-%m-%dT%H:%M:%SZ}" data-left>{}</time>').format(value, told)
+
+
+def exact(value: datetime | None) -> str | Markup:
+    """The same as the instant itself, by UTC, to the minute; on hover live.js tells the reader's own time too."""
+    if value is None:
+        return "—"
+    told = wording.instant(value)
+    return Markup('<time datetime="{:%Y-%m-%dT%H:%M:%SZ}" data-exact>{}</time>').format(value, told)
 
 
 def _is_within(here: str, path: str) -> bool:

@@ -12,7 +12,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from domain.acts import DEEDS, Act, Deed
-from domain.next_steps import status_in_words
+from domain.events import Condition
+from domain.posts import CONDITIONS, plain_status
 from domain.renewal import need_of
 from infra.chosen import posts_of
 from infra.database import snapshot
@@ -64,6 +65,7 @@ def shown(desk: Desk, call: Call) -> Response:
         found=found,
         need=need_of(found.known),
         lost=lost_of(found),
+        asked_at=max((ask["sent_at"] for ask in found.asks if ask["sent_at"]), default=None),
         grants=around.grants[::-1],
         flights=flights_of(found),
         picture=picture(found.known.state, around.passed),
@@ -122,7 +124,7 @@ def post_of(found: Standing) -> Row | None:
     if found.post is None:
         return None
     kinds = ("refusals", "warnings")
-    post = found.post | {"status": status_in_words(found.post["status"])}
+    post = found.post | {"status": status_of(found.post["status"])}
     hidden = (*kinds, "advice")
     facts = {name.replace("_", " "): value for name, value in post.items() if name not in hidden and value is not None}
     return {
@@ -130,6 +132,14 @@ def post_of(found: Standing) -> Row | None:
         "remarks": [(kind, each) for kind in kinds for each in post[kind]],
         "advice": post["advice"],
     }
+
+
+def status_of(status: str | None) -> str | None:
+    """A post's state in a plain word; TikTok's own stands beside it where it tells more, and alone where it is not known."""
+    condition = CONDITIONS.get(plain_status(status or ""))
+    if condition is None or condition is Condition.PUBLIC:
+        return condition or status
+    return f"{condition.replace('_', ' ')} (at TikTok: {status})"
 
 
 def as_text(data: Any) -> str:

@@ -45,6 +45,11 @@ CLIMBED = {
     Step.OWNER: "The account owner is told",
     Step.LAPSED: "The account owner is told of the lapse",
 }
+CLIMBED_NO_MORE = {
+    Step.OTHER_CHANNEL: "The creator's other channel is not needed any more",
+    Step.OWNER: "The account owner is not needed any more",
+    Step.LAPSED: "The account owner is not needed for the lapse any more",
+}
 UNSENT = {
     "withheld": "left out of its message",
     "failed": "could not be sent",
@@ -162,11 +167,10 @@ def ended(each: Ended) -> Line:
 
 def climbed(row: Row) -> Iterator[Line]:
     """That silence climbed, and that it was over."""
-    what = CLIMBED[Step(row["step"])]
-    ends = f"for the period that ends {row['period_ends_at']:%Y-%m-%d}"
-    yield Line(at=row["opened_at"], kind=Kind.DECIDED, what=what, why=ends, is_loud=True)
+    step, ends = Step(row["step"]), f"for the period that ends {row['period_ends_at']:%Y-%m-%d}"
+    yield Line(at=row["opened_at"], kind=Kind.DECIDED, what=CLIMBED[step], why=ends, is_loud=True)
     if row["resolved_at"] is not None:
-        yield Line(at=row["resolved_at"], kind=Kind.DECIDED, what=f"Over: {what[0].lower()}{what[1:]}", why=ends)
+        yield Line(at=row["resolved_at"], kind=Kind.DECIDED, what=CLIMBED_NO_MORE[step], why=ends)
 
 
 def done(row: Row) -> Line:

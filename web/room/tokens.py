@@ -13,7 +13,7 @@ from web.room.calls import Call, Desk, Page
 from web.room.rendering import field
 
 MEANINGS = {
-    Scope.READ: "reads everything that the pages show",
+    Scope.READ: "reads what the pages show a viewer",
     Scope.ACT: "asks, snoozes, looks, unbinds, revokes, replays",
     Scope.IMPORT: "brings in sheets of existing codes",
     Scope.ADMIN: "sees to producers, people and keys",

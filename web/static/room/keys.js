@@ -13,16 +13,18 @@ const LIST = "/authorizations";
 // A dialog that was closed stays in the page for a moment.
 const OPEN = "dialog#keys[open]";
 
-const rows = () => [...document.querySelectorAll("[data-rows] tbody tr")];
-const current = () => document.activeElement?.closest?.("[data-rows] tbody tr");
+const ROW = "[data-rows] tbody tr, [data-rows] > li";
+const rows = () => [...document.querySelectorAll(ROW)].filter((row) => row.getClientRects().length);
+const current = () => document.activeElement?.closest?.(ROW);
 
 function step(by) {
   const all = rows();
   const place = all.indexOf(current());
   const next = place < 0 ? (by > 0 ? 0 : all.length - 1) : Math.min(Math.max(place + by, 0), all.length - 1);
-  const link = all[next]?.querySelector("th a, a");
-  link?.focus({ preventScroll: true });
-  all[next]?.scrollIntoView({ block: "nearest" });
+  const row = all[next];
+  // One that leads nowhere is stopped at by itself: the page gives it a tabindex.
+  (row?.querySelector("th a, a") ?? row)?.focus({ preventScroll: true });
+  row?.scrollIntoView({ block: "nearest" });
 }
 
 function search() {

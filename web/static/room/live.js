@@ -11,8 +11,8 @@ const PATIENCE = [2000, 60000]; // the first wait after a stream broke, and the 
 
 // --- Times: `in 3 d 4 h`, by the clock of the service, which in a simulation runs faster than this machine's.
 
-// What the filter `when` writes.
-const RELATIVE = "time[title]";
+// What the filters `when`, `left` and `exact` write: `in 3 d 4 h`, `3 d 4 h`, and an instant, which does not go on.
+const TOLD = "time:not([data-clock])", GOES_ON = `${TOLD}:not([data-exact])`;
 const MINUTE = 60, HOUR = 3600, DAY = 86400;
 const speed = Number(body.dataset.speed);
 let told = Date.parse(body.dataset.now), toldAt = performance.now();
@@ -21,7 +21,6 @@ const now = () => told + (performance.now() - toldAt) * speed;
 
 function span(seconds) {
   const days = Math.floor(seconds / DAY), hours = Math.floor((seconds % DAY) / HOUR);
-  if (days >= 7) return `${days} d`;
   if (days) return `${days} d ${hours} h`;
   const minutes = Math.floor((seconds % HOUR) / MINUTE);
   return hours ? `${hours} h ${minutes} min` : `${minutes} min`;
@@ -30,11 +29,17 @@ function span(seconds) {
 function relative(at) {
   const seconds = Math.abs(at - now()) / 1000;
   if (seconds < MINUTE) return "just now";
-  return at > now() ? `in ${span(seconds)}` : `${span(seconds)} ago`;
+  const away = seconds >= 7 * DAY ? `${Math.floor(seconds / DAY)} d` : span(seconds);
+  return at > now() ? `in ${away}` : `${away} ago`;
 }
 
+const left = (at) => (at > now() ? span((at - now()) / 1000) : "over");
+
 function tick() {
-  for (const time of document.querySelectorAll(RELATIVE)) put(time, relative(Date.parse(time.dateTime)));
+  for (const time of document.querySelectorAll(GOES_ON)) {
+    const at = Date.parse(time.dateTime);
+    put(time, "left" in time.dataset ? left(at) : relative(at));
+  }
   for (const time of document.querySelectorAll("time[data-clock]"))
     put(time, new Date(now()).toISOString().slice(0, 16).replace("T", " "));
 }
@@ -45,10 +50,16 @@ function put(element, text) {
 
 // On hover the exact instant, by UTC and by the reader's own clock.
 function explain(event) {
-  const time = event.target.closest?.(RELATIVE);
+  const time = event.target.closest?.(TOLD);
   if (!time || time.title.includes("\n")) return;
   const own = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
-  time.title = `${time.title}\n${own.format(Date.parse(time.dateTime))}`;
+  const exact = time.title || `${time.dateTime.slice(0, 19).replace("T", " ")} UTC`;
+  time.title = `${exact}\n${own.format(Date.parse(time.dateTime))}`;
+}
+
+// A row that leads on as a whole has its times above its link.
+function follow(event) {
+  event.target.closest?.(".on time")?.closest(".on").querySelector("a").click();
 }
 
 // --- Regions.
@@ -59,7 +70,7 @@ const wants = (region) => region.dataset.live.split(" ").filter(Boolean);
 const as = new Map(regions().map((region) => [region.id, timeless(region)]));
 
 function timeless(region) {
-  return region.outerHTML.replace(/(<time [^>]*title=[^>]*>)[^<]*/g, "$1");
+  return region.outerHTML.replace(/(<time [^>]*>)[^<]*/g, "$1");
 }
 
 function concerns(topics) {
@@ -89,7 +100,13 @@ function habits(region) {
   };
 }
 
-const nameOf = (element) => element.id || [element.tagName, element.name, element.value, element.getAttribute("href")].join(" ");
+// A row that leads nowhere by what stands in it, all others by what they are for.
+function nameOf(element) {
+  if (element.id) return element.id;
+  if (element.matches("tr, li")) return timeless(element);
+  return [element.tagName, element.name, element.value, element.getAttribute("href")].join(" ");
+}
+
 const foldOf = (fold) => fold.id || fold.querySelector("summary")?.textContent;
 
 function resume(region, before) {
@@ -203,6 +220,7 @@ document.addEventListener("visibilitychange", () => {
 document.addEventListener("focusout", () => waiting && refreshSoon());
 document.addEventListener("selectionchange", () => waiting && getSelection().isCollapsed && refreshSoon());
 document.addEventListener("pointerover", explain);
+document.addEventListener("click", follow);
 addEventListener("pagehide", () => hangUp("paused"));
 addEventListener("pageshow", (event) => event.persisted && listen());
 
