@@ -540,7 +540,10 @@ class AdvertiserRow(SQLModel, table=True):
     """
 
     __tablename__: ClassVar[Any] = "advertisers"
-    __table_args__ = (Index("advertisers_look", "next_look_at", postgresql_where=text("token IS NOT NULL")),)
+    __table_args__ = (
+        Index("advertisers_look", "next_look_at", postgresql_where=text("token IS NOT NULL")),
+        Index("advertisers_named", text("lower(name)"), "advertiser_id"),
+    )
 
     advertiser_id: str = Field(sa_column=Column(Text, primary_key=True))
     name: str | None = Field(default=None, sa_column=words())

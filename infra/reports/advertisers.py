@@ -60,10 +60,11 @@ SELECT (SELECT count(*) FROM sightings WHERE advertiser_id = %(id)s),
     (SELECT count(*) FROM ads JOIN authorizations ON authorizations.id = authorization_id WHERE advertiser_id = %(id)s),
     EXISTS (SELECT FROM authorizations WHERE advertiser_id = %(id)s AND route = 'account')
 """
-# To choose from: who is found by the name is called by it.
+# To choose from: who is found by the name is called by it. Whoever has the same name comes next in this order.
 NAMES = """
 SELECT CASE WHEN count(*) OVER (PARTITION BY lower(name)) = 1 AND length(name) <= 40 THEN name ELSE advertiser_id END
-FROM advertisers ORDER BY lower(name), advertiser_id LIMIT %s
+FROM (SELECT * FROM advertisers ORDER BY lower(name), advertiser_id LIMIT %(limit)s + 1) AS first
+ORDER BY lower(name), advertiser_id LIMIT %(limit)s
 """
 CALLED = "SELECT advertiser_id FROM advertisers WHERE lower(name) = lower(%s) ORDER BY advertiser_id LIMIT %s"
 
@@ -110,7 +111,7 @@ def page(connection: Connection, *, after: str = "", limit: int) -> list[Row]:
 
 def names(connection: Connection, *, limit: int) -> list[str]:
     """Of those that were ever connected, by name; the id where a name is missing, very long, or not of one alone."""
-    return [name for (name,) in connection.execute(NAMES, [limit])]
+    return [name for (name,) in connection.execute(NAMES, {"limit": limit})]
 
 
 def called(connection: Connection, name: str, *, limit: int) -> list[str]:
