@@ -55,16 +55,19 @@ WHERE id IN (
        AND settled_at >= (SELECT state_since FROM authorizations WHERE authorizations.id = %(id)s)))))
 ORDER BY id
 """
-# Where the last ask of the present period has not gone. What needs it no more has its own reason, and its message is called off.
-MESSAGES = """
-SELECT a.id, message.status, last.asked_at AS since, message.due_at AS due, message.last_error AS reason
-FROM authorizations AS a
-CROSS JOIN LATERAL (
+# Of one authorization, `{of}` in the query around it: the message of the present period's last ask, while it has not gone.
+MESSAGE = """
+SELECT message.status, last.asked_at AS since, message.due_at AS due, message.last_error AS reason
+FROM (
     SELECT asked_at, sent_at, outbox_id FROM asks
-    WHERE authorization_id = a.id AND period_ends_at = a.expires_at ORDER BY rung DESC LIMIT 1
-) AS last
-JOIN outbox AS message ON message.id = last.outbox_id AND message.status IN ('owed', 'paying')
-WHERE a.id = ANY(%s) AND last.sent_at IS NULL AND (next_action = 'ask' OR why = 'ladder_climbed')
+    WHERE authorization_id = {of}.id AND period_ends_at = {of}.expires_at ORDER BY rung DESC LIMIT 1
+) AS last JOIN outbox AS message ON message.id = last.outbox_id AND message.status IN ('owed', 'paying')
+WHERE last.sent_at IS NULL
+"""
+# What needs it no more has its own reason, and its message is called off.
+MESSAGES = f"""
+SELECT a.id, message.* FROM authorizations AS a CROSS JOIN LATERAL ({MESSAGE.format(of="a")}) AS message
+WHERE a.id = ANY(%s) AND (next_action = 'ask' OR why = 'ladder_climbed')
 """
 # What stands in the way of those that were asked for: a creator's message too, since nothing can come of it before.
 AT_REQUESTED = f"""

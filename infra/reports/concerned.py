@@ -20,6 +20,7 @@ from domain.patience import Patience
 from domain.reasons import Reason
 from infra.reports import matching
 from infra.tables import quoted
+from infra.waiting import MESSAGE
 
 SAID: dict[str, str] = {
     "not_in_force": "no grant is in force, so there is no end before which to ask",
@@ -48,10 +49,7 @@ def _because(word: str, holds: str) -> Objection:
 
 
 # Where the plan has no further ask; else one more joins the message.
-HAS_MESSAGE = """authorizations.why = 'ladder_climbed' AND EXISTS (
-    SELECT FROM asks JOIN outbox ON outbox.id = asks.outbox_id AND outbox.status IN ('owed', 'paying')
-    WHERE asks.authorization_id = authorizations.id AND asks.period_ends_at = authorizations.expires_at
-      AND asks.sent_at IS NULL)"""
+HAS_MESSAGE = f"authorizations.why = 'ladder_climbed' AND EXISTS ({MESSAGE.format(of='authorizations')})"
 NO_CREATOR = _because("no_creator", "authorizations.creator_id IS NULL")
 REVOKED = _because(Reason.IS_REVOKED, "authorizations.state = 'revoked'")
 OBJECTIONS: dict[Act, tuple[Objection, ...]] = {

@@ -25,7 +25,7 @@ CREATOR = """
 (authorizations.creator_id = (SELECT id FROM creators WHERE handle = %(creator)s)
     OR authorizations.account_handle = %(creator)s)
 """
-# What somebody typed, by the filter's part.
+# What somebody typed, by the filter's part. Campaigns are indexed as they are searched: in small letters.
 TYPED = {
     "advertiser": "authorizations.advertiser_id = %(advertiser)s",
     "creator": CREATOR,

@@ -160,10 +160,8 @@ def left(context: Context, value: datetime) -> Markup:
     return _time(f"{value:%Y-%m-%d %H:%M:%S}", "data-left", wording.left(value, context["now"]))
 
 
-def exact(value: datetime | None) -> str | Markup:
+def exact(value: datetime) -> Markup:
     """The same as the instant itself, by UTC, to the minute; on hover live.js tells the reader's own time too."""
-    if value is None:
-        return "—"
     return _time(f"{value:%Y-%m-%d %H:%M:%S}", "data-exact", wording.instant(value))
 
 
