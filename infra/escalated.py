@@ -11,13 +11,13 @@ from typing import Any
 import psycopg
 
 from domain.authorization import Authorization, State
-from domain.escalation import HARD, SENTENCES, Case, Cause, Step, cause_of, down_since, is_over
+from domain.escalation import HARD, SENTENCES, Cause, Step, cause_of, down_since, is_over
 from domain.money import Amounts, money_at_risk, spend_a_day
-from domain.outcome import Lapse, Period, lapse_of, wanted_of
+from domain.outcome import Lapse
 from domain.posts import AdDay
 from domain.renewal import Policy, need_of, smallest_period
 from domain.worth import worth
-from infra import escalations, kpis
+from infra import endings, escalations, kpis
 from infra.channel_urls import Channels
 from infra.drafts import Subject, draft, language_of
 from infra.escalations import Loaded, Open
@@ -93,8 +93,10 @@ def items_of(
     keys = sorted({each.key for each in page})
     known = {each.key: each for each in escalations.load(connection, keys, has_channel=has_channel(channels))}
     days = kpis.days_of(connection, keys, now=now)
+    ended = {key: at for key, each in known.items() if (at := down_since(each.case))}
+    lapses = endings.going_on(connection, ended, now=now)
     return [
-        item_of(each, known[each.key], days[each.key], now=now, policy=policy)
+        item_of(each, known[each.key], days[each.key], lapses.get(each.key), now=now, policy=policy)
         for each in page
         if not is_over(known[each.key].case, Step(each.step), each.period_ends_at, now=now)
     ]
@@ -105,7 +107,9 @@ def has_channel(channels: Channels) -> Callable[[str | None], bool]:
     return lambda phone: channels.to_creator(phone) is not None
 
 
-def item_of(each: Open, loaded: Loaded, days: Sequence[AdDay], *, now: datetime, policy: Policy) -> Item:
+def item_of(
+    each: Open, loaded: Loaded, days: Sequence[AdDay], lapse: Lapse | None, *, now: datetime, policy: Policy
+) -> Item:
     authorization, contact = loaded.case.authorization, loaded.contact
     return Item(
         id=each.id,
@@ -120,7 +124,7 @@ def item_of(each: Open, loaded: Loaded, days: Sequence[AdDay], *, now: datetime,
         handle=contact.handle,
         creator_id=contact.creator_id,
         at_risk=at_risk_of(authorization, days, now),
-        lapse=lapse_until(loaded.case, now),
+        lapse=lapse,
         subject=subject_of(loaded, days_of(authorization, now, policy)),
     )
 
@@ -156,17 +160,3 @@ def at_risk_of(authorization: Authorization, days: Sequence[AdDay], now: datetim
         contract_ends_at=authorization.contract_ends_at,
         now=now,
     )
-
-
-def lapse_until(case: Case, now: datetime) -> Lapse | None:
-    """What a lapse cost by now, from what was stated of the ads; None where nothing lapsed."""
-    known, ended_at = case.authorization, down_since(case)
-    if ended_at is None:
-        return None
-    period = Period(
-        begins_at=known.ladder_begins_at or ended_at,
-        ends_at=ended_at,
-        needed_until=need_of(known),
-        contract_ends_at=known.contract_ends_at,
-    )
-    return lapse_of(period, wanted_of(known, {}, ends_at=ended_at), now=now)

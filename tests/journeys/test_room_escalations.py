@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from sqlalchemy import Engine
 
 from domain.people import Role, Scope
+from infra import endings
 from infra.clock import HandClock
 from infra.database import hot
 from infra.reports import climbing
@@ -80,6 +82,28 @@ def test_what_was_taken_back_does_not_end_any_more(room: Floor) -> None:
     assert "taken back 2 d 0 h ago it was to end in 20 d" in viewer.text
     viewer.opens("/")
     assert "it was to end in 20 d" in viewer.text
+
+
+def test_what_a_lapse_cost_is_told_from_what_was_measured_as_in_the_lapse_report(room: Floor) -> None:
+    """An ad that a look at TikTok found has no stated spend."""
+    post, ended_at = Post(number=1, ends=20, flight=60, spend="0"), room.clock.now() - timedelta(days=2)
+    room.holds(post)
+    climbs(room, "lapsed")
+    takes_back(room.engine, post, at=ended_at)
+    with hot(room.engine) as connection:
+        connection.execute(
+            "INSERT INTO kpis (authorization_id, day, currency, spend, impressions, clicks, conversions)"
+            " SELECT id, %s, 'EUR', 240, 1, 0, 0 FROM authorizations",
+            [ended_at.date() - timedelta(days=3)],
+        )
+        reported = endings.going_on(connection, {post.key: ended_at}, now=room.clock.now())[post.key]
+    program = Program(room.http, token(room.engine, room.clock, Scope.READ))
+
+    for path in ("/escalations", "/"):
+        room.ada.opens(path)
+        assert "480 EUR lost" in room.ada.text, path
+    assert next(program.walks("/escalations"))["lost"] == [{"amount": "480.00", "currency": "EUR"}]
+    assert reported.not_delivered == {"EUR": Decimal(480)}
 
 
 def test_a_text_is_in_the_language_of_its_creator_and_says_so(room: Floor) -> None:
