@@ -1,5 +1,6 @@
 # One image for all processes; the command says which: web, worker, scheduler, migrate or up. `web` and `up` listen beyond the
-# container's loopback, and start once EVERSPARK_BEHIND_TLS=true says that something before them ends TLS.
+# container's loopback, and start once EVERSPARK_BEHIND_TLS=true says that something before them ends TLS. What traces need is in
+# requirements.txt, and so in the image.
 FROM python:3.13-slim AS build
 WORKDIR /build
 COPY requirements.txt ./

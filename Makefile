@@ -59,7 +59,7 @@ pictures: setup ## Takes the README's pictures of the demo that `make run` shows
 	@$(BIN)/python -m tests.browser.pictures $(PICTURES_ARGS)
 
 requirements: setup ## Pins the dependencies again from pyproject.toml
-	$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --extra embedded --universal --generate-hashes --no-emit-index-url --python-version 3.11 --no-annotate --no-header -o requirements.txt
+	$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --extra embedded --extra tracing --universal --generate-hashes --no-emit-index-url --python-version 3.11 --no-annotate --no-header -o requirements.txt
 	$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --all-extras -c requirements.txt --universal --generate-hashes --no-emit-index-url --python-version 3.11 --no-annotate --no-header -o requirements-dev.txt
 
 clean: ## Removes .venv and caches; data/ stays

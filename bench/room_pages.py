@@ -32,6 +32,8 @@ NAMES = {
     "number": "SELECT max(id) FROM authorizations WHERE id % 500 = 0 AND state = 'active' AND next_action = 'ask'",
     "quiet": "SELECT max(id) FROM authorizations WHERE id % 500 = 1 AND state = 'expired'",
     "maker": "SELECT creator_id FROM authorizations GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1",
+    "soon": "SELECT (now() AT TIME ZONE 'UTC')::date + 3",
+    "later": "SELECT (now() AT TIME ZONE 'UTC')::date + 20",
 }
 PAGES = {
     "Today": "/",
@@ -63,6 +65,9 @@ FILTERS = (
     "left_from=3&left_to=4",
     "left_to=-20",
     "left_from=-7&left_to=0",
+    "ends_to={soon}",
+    "ends_from={soon}&ends_to={soon}",
+    "ends_from={later}",
     "risk_from=1",
     "risk_from=5000",
     "currency=SEK",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -24,7 +25,9 @@ class Act(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Deed:
-    """What people read of an act. `param`: the instant that it needs, in words; None where it needs none."""
+    """What people read of an act. `param`: the instant that it needs, in words; None where it needs none. `is_call`: each one of
+    it is a call to TikTok.
+    """
 
     label: str
     sentence: str
@@ -32,6 +35,7 @@ class Deed:
     param: str | None = None
     can_be_undone: bool = False
     is_grave: bool = False
+    is_call: bool = False
 
 
 DEEDS: dict[Act, Deed] = {
@@ -45,7 +49,7 @@ DEEDS: dict[Act, Deed] = {
         param="until",
         can_be_undone=True,
     ),
-    Act.LOOK: Deed(label="Look now", sentence="TikTok is read at once to see how it stands."),
+    Act.LOOK: Deed(label="Look now", sentence="TikTok is read at once to see how it stands.", is_call=True),
     Act.NEED: Deed(
         label="Needed until",
         sentence="A renewal is sought so that the authorization lasts until then.",
@@ -56,6 +60,7 @@ DEEDS: dict[Act, Deed] = {
         label="Unbind",
         sentence="What has ended leaves the advertiser's list at TikTok; an extension of it is lost.",
         is_grave=True,
+        is_call=True,
     ),
     Act.REVOKE: Deed(
         label="Revoke",
@@ -67,6 +72,14 @@ DEEDS: dict[Act, Deed] = {
 
 class ActError(ValueError):
     """What stands in the way of an act, in a sentence for who wants it done."""
+
+
+class NobodyError(ActError):
+    """An act that concerns none of those that were chosen; `left_out`: how many for which reason."""
+
+    def __init__(self, left_out: Mapping[str, int]) -> None:
+        super().__init__("It concerns none of these, so there is nothing to do.")
+        self.left_out = left_out
 
 
 class TermError(ActError):

@@ -5,7 +5,6 @@ Judged from what TikTok shows of the post, before anybody is asked and before a 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -104,14 +103,17 @@ DAILY_MINIMUM = Remark(
 ADVICE = (SHORT_WORKS_BEST, CALL_TO_ENGAGE, ADS_ONLY_MODE, DAILY_MINIMUM)
 
 
-def judge(post: Post, *, policy: PostPolicy, now: datetime, has_original_code: bool = False) -> Verdict:
+def judge(
+    post: Post, *, policy: PostPolicy, now: datetime, has_original_code: bool = False, was_authorized: bool = False
+) -> Verdict:
     """What stands in the way of `post` as an ad, what to know, and what would help.
 
-    `has_original_code`: the code of the post that this one builds on is at hand.
+    `has_original_code`: the code of the post that this one builds on is at hand; `was_authorized`: it was given once, so what
+    is to be done before that is not said any more.
     """
     return Verdict(
         refusals=tuple(refusals_of(post, policy, now, has_original_code=has_original_code)),
-        warnings=tuple(warnings_of(post, policy)),
+        warnings=tuple(warnings_of(post, policy, was_authorized=was_authorized)),
         advice=tuple(advice_on(post, policy)),
     )
 
@@ -156,7 +158,7 @@ def needs_original_code(post: Post) -> bool:
     return not post.is_chain and (is_duet_that_can_be_used or bool(post.stitch_of) or len(post.mentions) == 1)
 
 
-def warnings_of(post: Post, policy: PostPolicy) -> Iterator[Remark]:
+def warnings_of(post: Post, policy: PostPolicy, *, was_authorized: bool) -> Iterator[Remark]:
     """What does not stand in the way but surprises who does not know it."""
     if post.condition is Condition.PRIVATE and not policy.refuses_private:
         yield TURNS_PUBLIC
@@ -166,7 +168,8 @@ def warnings_of(post: Post, policy: PostPolicy) -> Iterator[Remark]:
         yield UNKNOWN_STATUS
     if post.item_type not in (VIDEO, CAROUSEL) and STORY not in post.item_type.upper():
         yield UNKNOWN_TYPE
-    yield CAPTION_LOCKED
+    if not was_authorized:
+        yield CAPTION_LOCKED
 
 
 def advice_on(post: Post, policy: PostPolicy) -> Iterator[Remark]:
@@ -185,11 +188,11 @@ def figured(remark: Remark, policy: PostPolicy) -> Remark:
     return replace(remark, sentence=remark.sentence.format(minimum_daily_budget=policy.minimum_daily_budget))
 
 
-def judge_window(*, ends_at: datetime | None, flight_end: datetime | None) -> int:
-    """How many days, begun ones counted, an authorization to `ends_at` is short of `flight_end`; 0 if it lasts.
+def judge_window(*, ends_at: datetime | None, flight_end: datetime | None) -> timedelta:
+    """By how long an authorization to `ends_at` is short of `flight_end`; nothing if it lasts.
 
     Nothing is short of an ad without an end (None, or FOREVER): no period reaches it, so it is renewed as long as it runs.
     """
     if ends_at is None or flight_end is None or flight_end == FOREVER:
-        return 0
-    return max(0, math.ceil((flight_end - ends_at) / timedelta(days=1)))
+        return timedelta()
+    return max(timedelta(), flight_end - ends_at)

@@ -6,8 +6,9 @@ everything that it matches.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -15,10 +16,12 @@ from typing import Any, TypeVar
 from domain import spark_code
 from domain.authorization import State
 from domain.events import Condition, Route
+from domain.money import CENT
 
 LONGEST, LONGEST_ID = 100, 32
 MOST_DAYS = 3650
-CENT = Decimal("0.01")
+FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2199, 12, 31)
+NO_CODE = "the last four characters of a code, never all of it"
 E = TypeVar("E", bound=StrEnum)
 Pairs = Iterable[tuple[str, str]]
 
@@ -53,7 +56,8 @@ class Filter:
     """All of it must hold; of several words for one part, any. Everything empty matches everything.
 
     `left_from` and `left_to`: days until the end, negative after it; while both are not, only what is in force has days
-    left. `risk_from`: least money at risk, in `currency` where that is named. `unconfirmed`: days for which TikTok has not
+    left. `ends_from` and `ends_to`: the first and the last date (UTC) of the end, of what is in force or has expired.
+    `risk_from`: least money at risk, in `currency` where that is named. `unconfirmed`: days for which TikTok has not
     confirmed what is in force. `search`: a post, a key, the beginning of a handle or of a campaign's name, or the last
     characters of a code.
     """
@@ -66,6 +70,8 @@ class Filter:
     campaign: str = ""
     left_from: int | None = None
     left_to: int | None = None
+    ends_from: date | None = None
+    ends_to: date | None = None
     risk_from: Decimal | None = None
     currency: str = ""
     unconfirmed: int | None = None
@@ -88,11 +94,7 @@ def read(pairs: Pairs) -> Filter:
             values[name] = PARTS[name](texts)
         except ValueError as error:
             complaints.append(Complaint(name=name, remedy=str(error)))
-    least, most = values.get("left_from"), values.get("left_to")
-    if least is not None and most is not None and least > most:
-        complaints.append(
-            Complaint(name="left_to", remedy=f"at least {least}, as many as the days that it begins with")
-        )
+    complaints += _crossed(values)
     if complaints:
         raise FilterError(complaints)
     return Filter(**values)
@@ -116,6 +118,17 @@ def words_of(wanted: Filter) -> str:
     return ", ".join(said) or "all authorizations"
 
 
+def _crossed(values: Mapping[str, Any]) -> Iterator[Complaint]:
+    """Of what begins beyond its end, the end."""
+    for first, last, remedy in (
+        ("left_from", "left_to", "at least {}, as many as the days that it begins with"),
+        ("ends_from", "ends_to", "{} or later, as it begins with that day"),
+    ):
+        least, most = values.get(first), values.get(last)
+        if least is not None and most is not None and least > most:
+            yield Complaint(name=last, remedy=remedy.format(least))
+
+
 def _choice(kind: type[E]) -> Callable[[list[str]], tuple[E, ...]]:
     def read_words(texts: list[str]) -> tuple[E, ...]:
         try:
@@ -128,6 +141,8 @@ def _choice(kind: type[E]) -> Callable[[list[str]], tuple[E, ...]]:
 
 def _text(texts: list[str]) -> str:
     text = texts[-1]
+    if spark_code.stands_in(text):
+        raise ValueError(NO_CODE)
     if len(text) > LONGEST or not text.isprintable():
         raise ValueError(f"at most {LONGEST} printable characters")
     return text
@@ -150,7 +165,7 @@ def _handle(texts: list[str]) -> str:
 def _search(texts: list[str]) -> str:
     """What is looked for stands in the address, and in its history; a code must not."""
     if spark_code.find(texts[-1]) is not None:
-        raise ValueError("the last four characters of a code, never all of it")
+        raise ValueError(NO_CODE)
     return _text(texts)
 
 
@@ -162,6 +177,16 @@ def _days(texts: list[str]) -> int:
     if abs(days) > MOST_DAYS:
         raise ValueError(f"a whole number of days, at most {MOST_DAYS}")
     return days
+
+
+def _date(texts: list[str]) -> date:
+    try:
+        day = date.fromisoformat(texts[-1])
+    except ValueError:
+        raise ValueError("a day, such as 2026-11-25") from None
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise ValueError(f"a day from {FIRST_DAY} to {LAST_DAY}")
+    return day
 
 
 def _age(texts: list[str]) -> int:
@@ -197,6 +222,8 @@ PARTS: dict[str, Callable[[list[str]], Any]] = {
     "campaign": _text,
     "left_from": _days,
     "left_to": _days,
+    "ends_from": _date,
+    "ends_to": _date,
     "risk_from": _amount,
     "currency": _currency,
     "unconfirmed": _age,
@@ -232,6 +259,20 @@ def _left(wanted: Filter) -> str:
             return f"with {least} to {_days_of(most or 0)} left"
 
 
+def _ends(wanted: Filter) -> str:
+    match wanted.ends_from, wanted.ends_to:
+        case None, None:
+            return ""
+        case None, date() as last:
+            return f"ending until {last:%d %b %Y}"
+        case date() as first, None:
+            return f"ending from {first:%d %b %Y} on"
+        case first, last if first == last:
+            return f"ending on {first:%d %b %Y}"
+        case first, last:
+            return f"ending from {first:%d %b %Y} to {last:%d %b %Y}"
+
+
 SAYINGS: tuple[Callable[[Filter], str], ...] = (
     lambda wanted: _any(wanted.state),
     lambda wanted: f"by {_any(wanted.route)}" if wanted.route else "",
@@ -240,6 +281,7 @@ SAYINGS: tuple[Callable[[Filter], str], ...] = (
     lambda wanted: f"by @{wanted.creator}" if wanted.creator else "",
     lambda wanted: f"for {wanted.campaign}" if wanted.campaign else "",
     _left,
+    _ends,
     lambda wanted: (
         f"{wanted.risk_from} {wanted.currency}".strip() + " or more at risk" if wanted.risk_from is not None else ""
     ),

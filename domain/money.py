@@ -135,3 +135,9 @@ def ratio(amount: Decimal, divisor: Decimal | int) -> Decimal | None:
 def cents(amount: Decimal) -> Decimal:
     """`amount` to two places, as money is shown."""
     return amount.quantize(CENT, rounding=ROUND_HALF_UP)
+
+
+def in_cents(amount: Decimal) -> str:
+    """For machines: with two places, and with more only where they hold something."""
+    rounded = amount.quantize(CENT)
+    return f"{rounded if rounded == amount else amount.normalize():f}"

@@ -34,8 +34,8 @@ LINK = re.compile(
     r"(?:https?://)?(?:www\.|m\.)?tiktok\.com/@(?P<handle>[\w.]{1,64})/(?:video|photo)/(?P<post>[0-9]{1,32})(?:[/?#]\S*)?",
     re.IGNORECASE,
 )
-# Names of campaigns are as long as codes, and mix cases and digits as they do: only what has a code's own signs, or its length.
-CODE_LIKE = re.compile(r"(?:#|%(?:25)*23)[A-Za-z0-9+/_%-]{30,}|[A-Za-z0-9+/]{60,}")
+# One that a blank breaks, and that is no whole one without it.
+INTERRUPTED = re.compile(r"#[A-Za-z0-9+/_-]+(?: +[A-Za-z0-9+/_-]+)+=")
 SHORT_LINK = re.compile(r"(?:https?://)?(?:v[mt]\.tiktok\.com|(?:www\.)?tiktok\.com/t)/\S*", re.IGNORECASE)
 PLAIN_LINK = "https://www.tiktok.com/@{handle}/video/{post}"
 NO_ADVERTISER = "It is missing. Give the advertiser's id, digits only."
@@ -179,8 +179,7 @@ def _creator(row: Reading, author: str, *, has_post: bool) -> str:
 
 def _plain(text: str) -> None:
     """A code where none belongs would be shown to whoever reads the row."""
-    visible = text if text.isascii() else spark_code.without_invisible(text)
-    if CODE_LIKE.search(visible) or spark_code.STRICT.search(visible):
+    if spark_code.stands_in(text):
         raise ValueError("This looks like a Spark code. Put it into the column code.")
     if "\ufffd" in text:
         raise ValueError("A character cannot be read. Save the sheet as CSV UTF-8, then send it again.")
@@ -219,6 +218,8 @@ def _handle(text: str) -> str:
 
 def _code(text: str) -> Found:
     found = spark_code.find(text)
+    if not (found and found.is_strict) and INTERRUPTED.search(spark_code.without_invisible(text)):
+        raise ValueError("The code is not whole: a blank stands in it. Copy it again, from # to =.")
     if found is None:
         raise ValueError("No Spark code stands here. Copy it whole, from # to =.")
     if len(set(spark_code.STRICT.findall(text))) > 1:

@@ -19,6 +19,9 @@ LOOSE = re.compile(r"#?(?<![A-Za-z0-9+/_=%-])[A-Za-z0-9+/_-]{30,}={0,2}")
 # Paths of links mix words, cases and digits as codes do. A strict code inside one is found before links are left out.
 LINK = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 ESCAPE = re.compile(r"%(?:23|2[bBfF]|3[dD])")
+# Names of campaigns are as long as codes, and mix cases and digits as they do: only what has a code's own signs, or its length.
+SIGNED = re.compile(r"(?:#|%(?:25)*23)[A-Za-z0-9+/_%-]{30,}")
+BARE = re.compile(r"[A-Za-z0-9+/]{60,}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,6 +54,18 @@ def find(text: str) -> Found | None:
     candidates = [word for word in LOOSE.findall(LINK.sub(" ", visible)) if looks_random(word)]
     # A whole mail holds longer random words than the code, such as message ids; none of them begins with #.
     return Found(code=max(candidates, key=lambda word: (word[0] == "#", len(word)))) if candidates else None
+
+
+def stands_in(text: str, *, is_cursor: bool = False) -> bool:
+    """Whether a code stands in a text that is kept or shown as it is: an address, a filter, a name. What merely may be one does
+    not count, and in a cursor not its length: those are as long.
+    """
+    visible = decoded_once(text if text.isascii() else without_invisible(text))
+    # A + that was not encoded comes out of an address as a blank.
+    if BROKEN.search(visible) or STRICT.search(visible.replace(" ", "+")):
+        return True
+    shapes = (SIGNED,) if is_cursor else (SIGNED, BARE)
+    return any(looks_random(word) for shape in shapes for word in shape.findall(visible))
 
 
 def without_invisible(text: str) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from domain.acts import DEEDS, Act, ActError, Deed
+from domain.acts import DEEDS, Act, ActError, Deed, term_of
 from domain.filters import FilterError
 from everspark.creators import FORMATS, aware
 from everspark.opened import AsJson, Data, Opened, actor, opened
@@ -43,21 +43,35 @@ def act(
     """
     chosen = _chosen(authorizations, filter_)
     deed = DEEDS[what]
+    is_told_only = not yes and not sys.stdin.isatty()
     with opened(data) as tools:
+        until = _term(what, until, now=tools.clock.now())
         with hot(tools.engine) as connection:
             found = concerned.survey(connection, what, chosen, now=tools.clock.now())
         if not json:
             _tell(deed, chosen, found)
-        number = (
-            _begin(tools, what, chosen, until, _agreed(deed, found, yes=yes, count=count)) if found.concerned else None
-        )
+        number = None
+        if found.concerned and not is_told_only:
+            number = _begin(tools, what, chosen, until, _agreed(deed, found, yes=yes, count=count))
     if json:
         facts = {"matched": found.matched, "concerned": found.concerned, "left_out": dict(found.left_out)}
         as_json({"act": number, **facts})
     elif number:
         say(f"Begun, as act {number}: how far it is and, where that is possible, its undoing stand at /acts/{number}.")
+    elif found.concerned:
+        say("Nothing was done. Add --yes to do it.")
     if not found.concerned:
         raise Stop("It concerns none of these, so there is nothing to do.", WRONG)
+
+
+def _term(what: Act, until: datetime | None, *, now: datetime) -> datetime | None:
+    """Until when, for what needs it; Stop is raised before anything is told of an act that could not be done so."""
+    if until is not None and DEEDS[what].param is None:
+        raise Stop(f"--until goes with snooze and need; {what} has no end.", USAGE)
+    try:
+        return term_of(what, aware(until) if until else None, now=now)
+    except ActError as error:
+        raise Stop(f"{error} Add --until, as 2026-12-24." if until is None else str(error), USAGE) from None
 
 
 def _chosen(authorizations: list[str] | None, filters: list[str] | None) -> Chosen:
@@ -79,8 +93,6 @@ def _tell(deed: Deed, chosen: Chosen, found: Survey) -> None:
 
 def _agreed(deed: Deed, found: Survey, *, yes: bool, count: int | None) -> int | None:
     """How many a grave act is for. Raises Stop where nobody said yes."""
-    if not yes and not sys.stdin.isatty():
-        raise Stop("Nothing was done. Add --yes to do it.", USAGE)
     if not deed.is_grave:
         if not yes and not typer.confirm("Do it?"):
             raise Stop("Nothing was done.", WRONG)
@@ -97,7 +109,7 @@ def _begin(tools: Opened, what: Act, chosen: Chosen, until: datetime | None, exp
                 connection,
                 what,
                 chosen,
-                until=aware(until) if until else None,
+                until=until,
                 actor=actor(),
                 now=tools.clock.now(),
                 nonce=secrets.token_hex(16),

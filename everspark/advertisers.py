@@ -43,6 +43,8 @@ def connect(
     """
     if advertiser is not None and auth_code_file is not None:
         raise Stop("An auth_code connects every advertiser of its consent: name none, or give a token.", USAGE)
+    need_digits("The id of an advertiser", advertiser)
+    need_digits("The id of a Business Center", bc)
     with opened(data, may_make=True) as tools:
         if advertiser is not None:
             names = by_token(tools, advertiser, token := secret(token_file, "Access token"), name)
@@ -50,10 +52,13 @@ def connect(
             names, token = by_auth_code(tools, secret(auth_code_file, "auth_code"))
         names = names if advertiser is not None and name is not None else with_kept_names(tools, names)
         keep(tools, names, token, bc)
+        is_called = bool(tools.settings.tiktok_app_id)
     if json:
         as_json([{"advertiser_id": each, "name": names[each]} for each in names])
-    else:
+    elif is_called:
         say(f"Connected: {', '.join(names)}. They are looked at next.")
+    else:
+        say(f"The token of {', '.join(names)} is kept. {NOT_CONFIGURED}; until then nothing is read.")
 
 
 @app.command("list")
@@ -67,7 +72,7 @@ def list_(data: Data = None, json: AsJson = False) -> None:
     if json:
         as_json(rows)
     else:
-        as_table(COLUMNS, [list(row.values()) for row in rows])
+        as_table(COLUMNS, [list(row.values()) for row in rows], empty="There are no advertisers yet.")
 
 
 @app.command()
@@ -89,6 +94,12 @@ def disconnect(
         as_json({"advertiser_id": advertiser, "disconnected": True})
     else:
         say(f"{advertiser} is disconnected. The token stays valid at TikTok until its consent is withdrawn there.")
+
+
+def need_digits(what: str, text: str | None) -> None:
+    """Raises Stop for what can be no id of TikTok's."""
+    if text is not None and not (text.isascii() and text.isdigit()):
+        raise Stop(f"{what} is digits alone, as 7200000000000000001; {text!r} is none.", USAGE)
 
 
 def secret(path: Path | None, what: str) -> str:

@@ -1,25 +1,26 @@
 """`everspark show` and `everspark list`: where an authorization stands, what comes next, and why."""
 
+import re
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated, Any
 
 import psycopg
 import typer
-from psycopg.rows import dict_row
 
 from domain.authorization import State
 from domain.eligibility import PostPolicy
 from domain.explaining import told_why
+from domain.filters import Filter, Sort
 from domain.next_steps import status_in_words
 from everspark import endings as ended
-from everspark.money import plain, plain_worth, told
+from everspark.money import plain, plain_worth, told, told_again
 from everspark.opened import AsJson, Data, opened
 from everspark.outcomes import NOT_FOUND, Stop, say
 from everspark.printing import as_facts, as_json, as_table
 from infra.chosen import posts_of
 from infra.database import hot
-from infra.reports import standing
-from infra.sightings import CONFIRMED_AT
+from infra.reports import listing, standing
 
 # What `show` prints of the row, in this order.
 SHOWN = (
@@ -43,15 +44,10 @@ SHOWN = (
     "confirmed",
 )
 HISTORY = ("at", "recorded_at", "event", "outcome", "from", "to", "reason", "note")
+KEY = re.compile(r"[^/\s]+/[^/\s]+")
 ASKS = ("rung", "days", "asked_at", "sent_at", "status", "reason", "looked_at_again")
 WAITING = "SELECT status, count(*) FROM pending WHERE key = %s GROUP BY status ORDER BY status"
-LIST = f"""
-SELECT key, route, state, condition, expires_at, next_action, next_action_at, why, {CONFIRMED_AT} AS confirmed
-FROM authorizations
-WHERE (%(state)s::text IS NULL OR state = %(state)s)
-  AND (%(advertiser)s::text IS NULL OR advertiser_id = %(advertiser)s)
-ORDER BY id DESC LIMIT %(limit)s
-"""
+LISTED = ("key", "route", "state", "condition", "expires_at", "next_action", "next_action_at", "why", "confirmed")
 
 
 def show(
@@ -78,13 +74,9 @@ def show(
         say(f"\nNext step: {step}")
     _print_owed(owed)
     _print_post(post)
-    if money["last_7_days"]:
-        as_table(
-            list(money["last_7_days"][0]), [list(row.values()) for row in money["last_7_days"]], title="\nLast 7 days"
-        )
+    _print_week(money["last_7_days"])
     as_table(HISTORY, [list(row.values()) for row in history], title="\nHistory")
-    if asks:
-        as_table(list(asks[0]), [list(row.values()) for row in asks], title="\nAsks, and their messages")
+    _print_asks(asks)
     if endings:
         ended.as_rows(endings, ended.COLUMNS[1:], title="\nHow its periods ended")
 
@@ -108,10 +100,22 @@ def _print_owed(owed: list[dict[str, Any]]) -> None:
 
 def _money_facts(money: dict[str, Any]) -> dict[str, object]:
     names = {"spend_a_day": "spend a day", "at_risk": "at risk"}
-    return {
-        label: ", ".join(f"{each['amount']} {each['currency'] or ''}".strip() for each in money[name]) or None
-        for name, label in names.items()
-    }
+    return {label: told_again(money[name]) for name, label in names.items()}
+
+
+def _print_week(week: list[dict[str, Any]]) -> None:
+    """The sums of the last week by currency."""
+    if not week:
+        return
+    told_rows = [row | {"spend": f"{Decimal(row['spend']):,}"} for row in week]
+    as_table(list(week[0]), [list(row.values()) for row in told_rows], title="\nLast 7 days")
+
+
+def _print_asks(asks: list[dict[str, Any]]) -> None:
+    """Numbered as the history and the pages do: the first rung is ask 1."""
+    if asks:
+        rows = [{"ask": ask["rung"] + 1} | {name: ask[name] for name in ASKS[1:]} for ask in asks]
+        as_table(list(rows[0]), [list(row.values()) for row in rows], title="\nAsks, and their messages")
 
 
 def _print_post(post: dict[str, Any] | None) -> None:
@@ -129,18 +133,23 @@ def _print_post(post: dict[str, Any] | None) -> None:
 def list_(
     state: Annotated[State | None, typer.Option(help="Only those in this state.")] = None,
     advertiser: Annotated[str | None, typer.Option(help="Only those of this advertiser.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest first.")] = 50,
+    sort: Annotated[
+        Sort, typer.Option(help="What stands first: the end, money at risk, newest, last changed.")
+    ] = Sort.NEWEST,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, in that order.")] = 50,
     data: Data = None,
     json: AsJson = False,
 ) -> None:
-    """Authorizations, the newest first.
+    """Authorizations, the newest first unless sorted otherwise.
 
-    Example: everspark list --state active --limit 20
+    Example: everspark list --state active --sort end --limit 20
     """
-    values = {"state": state, "advertiser": advertiser, "limit": limit}
+    wanted = Filter(state=(state,) if state else (), advertiser=advertiser or "")
     with opened(data) as tools, hot(tools.engine) as connection:
-        rows = connection.cursor(row_factory=dict_row).execute(LIST, values).fetchall()
-        worths = standing.worths(connection, [row["key"] for row in rows], now=tools.clock.now())
+        now = tools.clock.now()
+        found = listing.page(connection, wanted, sort, limit=limit, now=now).rows
+        worths = standing.worths(connection, [row["key"] for row in found], now=now)
+    rows = [{name: row["confirmed_at" if name == "confirmed" else name] for name in LISTED} for row in found]
     if json:
         as_json(
             [
@@ -150,12 +159,8 @@ def list_(
             ]
         )
         return
-    columns = ("key", "route", "state", "condition", "expires_at", "next_action", "next_action_at", "why", "confirmed")
-    table = [
-        [*(row[name] for name in columns), told(worths[row["key"]].spend_a_day), told(worths[row["key"]].at_risk)]
-        for row in rows
-    ]
-    as_table((*columns, "spend a day", "at risk"), table)
+    table = [[*row.values(), told(worths[row["key"]].spend_a_day), told(worths[row["key"]].at_risk)] for row in rows]
+    as_table((*LISTED, "spend a day", "at risk"), table, empty="There are no such authorizations.")
 
 
 def need_one(connection: psycopg.Connection[Any], key: str) -> None:
@@ -186,6 +191,8 @@ def read(connection: psycopg.Connection[Any], key: str, *, policy: PostPolicy, n
 
 def unknown(connection: psycopg.Connection[Any], key: str) -> str:
     """What to say of a key without an authorization: its events may have come in and wait for an earlier one."""
+    if KEY.fullmatch(key) is None:
+        return f"{key} names no authorization: those are called ADVERTISER/POST, or ADVERTISER/@HANDLE; see `everspark list`."
     waiting = dict(connection.execute(WAITING, [key]).fetchall())
     if not waiting:
         return f"There is no authorization {key}; `everspark list` names those there are."

@@ -62,6 +62,8 @@ QUARANTINED = "`everspark events list --status quarantined`, then `events replay
 PARKED = "`everspark events list --status parked`"
 RECONNECT = "`everspark advertiser connect`, with a new token where the old one is refused"
 LOOKS_STAND_STILL = "see that a worker runs, and look into its log: look_postponed, tiktok_limited"
+# The doctor sees its own environment: `up --smtp` elsewhere is not in it.
+NO_SMTP_HERE = "not in this shell's environment (EVERSPARK_SMTP_URL); of a service without it messages wait"
 # TikTok may close an app for minutes when a limit was broken.
 LOOKS_ARE_LATE_AFTER = timedelta(minutes=30)
 MOST_NAMED = 3
@@ -136,7 +138,7 @@ def _in_the_database(engine: Engine, settings: Settings) -> list[Finding]:
         found += [debts.messages(connection, now), debts.calls(connection, now), debts.waits(connection)]
         found += [reach.endpoints(connection, now), reach.channels(connection, settings, now)]
         found += [reach.alerts(connection)]
-        return [*found, _tiktok(connection, settings, clock), _spend(connection, now)]
+        return [*found, _tiktok(connection, settings, clock), _spend(connection)]
 
 
 def _skew(skew: timedelta) -> Finding:
@@ -219,11 +221,11 @@ def _tiktok(connection: psycopg.Connection[Any], settings: Settings, clock: Cloc
     return Finding(name="tiktok", ok=not problems, detail=detail, remedy="; ".join(remedies))
 
 
-def _spend(connection: psycopg.Connection[Any], now: datetime) -> Finding:
+def _spend(connection: psycopg.Connection[Any]) -> Finding:
     """What depends on all of this."""
-    totals = kpis.spent_a_day(connection, now=now)
+    totals = kpis.spent_a_day(connection)
     detail = ", ".join(f"{one(currency, amount)} a day on {count} active" for currency, amount, count in totals)
-    return Finding(name="spend", ok=True, detail=detail or "none known")
+    return Finding(name="spend", ok=True, detail=detail or "none measured or stated")
 
 
 def _redis(settings: Settings) -> Finding:
@@ -238,7 +240,7 @@ def _smtp(settings: Settings) -> Finding:
     if address.is_demo(settings):
         return Finding(name="smtp", ok=True, detail="simulated: the demo's creators read their mail themselves")
     if not settings.smtp_url:
-        return Finding(name="smtp", ok=True, detail="not configured: messages wait (EVERSPARK_SMTP_URL)")
+        return Finding(name="smtp", ok=True, detail=NO_SMTP_HERE)
     try:
         problem = SmtpMailer(SmtpServer.parse(settings.smtp_url), timeout=5).check()
     except BadSmtpUrl as error:

@@ -10,7 +10,7 @@ import typer
 
 from domain.money import Amounts
 from domain.outcome import Outcome
-from everspark.money import plain
+from everspark.money import plain, told_again
 from everspark.opened import AsJson, Data, opened
 from everspark.outcomes import say
 from everspark.printing import as_json, as_table
@@ -35,6 +35,9 @@ def endings(
         rows = read(connection, now=now, since=now - timedelta(days=days))
     if json:
         as_json(rows)
+        return
+    if not rows:
+        say(f"No period ended in the last {days} days." if days > 1 else "No period ended in the last day.")
         return
     as_rows(rows)
     counts = Counter(row["outcome"] for row in rows)
@@ -75,8 +78,5 @@ def amounts(lost: Amounts | None) -> list[dict[str, Any]] | None:
 
 def as_rows(endings: Sequence[dict[str, Any]], columns: Sequence[str] = COLUMNS, *, title: str = "") -> None:
     """The same for people."""
-    lost = [
-        ", ".join(f"{each['amount']} {each['currency'] or ''}".strip() for each in row["lost"] or ()) for row in endings
-    ]
-    rows = [row | {"lost": one or None} for row, one in zip(endings, lost, strict=True)]
+    rows = [row | {"lost": told_again(row["lost"] or ())} for row in endings]
     as_table(columns, [[row[name] for name in columns] for row in rows], title=title)

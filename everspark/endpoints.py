@@ -57,7 +57,7 @@ def list_(data: Data = None, json: AsJson = False) -> None:
     if json:
         as_json(rows)
     else:
-        as_table(COLUMNS, [list(row.values()) for row in rows])
+        as_table(COLUMNS, [list(row.values()) for row in rows], empty="There are no endpoints yet.")
 
 
 @app.command()

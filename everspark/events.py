@@ -57,7 +57,7 @@ def list_(
         as_json(rows)
         return
     columns = ("seq", "received_at", "sender", "type", "key", "outcome", "reason", "waiting", "attempts")
-    as_table(columns, [[row[name] for name in columns] for row in rows])
+    as_table(columns, [[row[name] for name in columns] for row in rows], empty="There are no such events.")
 
 
 @app.command()

@@ -77,7 +77,8 @@ def _received(tools: Opened, name: str, *, apply: bool) -> int:
     except SheetError as error:
         raise Stop(str(error), USAGE) from None
     except OSError as error:
-        raise Stop(f"{name} cannot be read: {error.strerror or error}.", USAGE) from None
+        code = NOT_FOUND if isinstance(error, FileNotFoundError) else USAGE
+        raise Stop(f"{name} cannot be read: {error.strerror or error}.", code) from None
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -22,6 +22,11 @@ def one(currency: str | None, amount: Decimal) -> str:
 def plain(amounts: Amounts) -> list[dict[str, Any]]:
     """For machines: amounts as decimal strings."""
     return [{"amount": format(amount, "f"), "currency": currency} for currency, amount in sorted_by_name(amounts)]
+
+
+def told_again(amounts: Iterable[Mapping[str, Any]]) -> str | None:
+    """What `plain` made for machines, for people."""
+    return ", ".join(one(each["currency"], Decimal(each["amount"])) for each in amounts) or None
 
 
 def plain_worth(worth: Worth) -> dict[str, Any]:

@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 
 from everspark.opened import AsJson, Data, actor, opened
-from everspark.outcomes import USAGE, WRONG, Stop, say
+from everspark.outcomes import NOT_FOUND, USAGE, WRONG, Stop, say
 from everspark.printing import as_json, as_table
 from infra import outbox_acts
 from infra.database import hot
-from infra.outbox_acts import MOST_RETRIED, RETRYABLE, OutboxError
+from infra.outbox_acts import MOST_RETRIED, RETRYABLE, NothingOwedError, OutboxError
 from infra.reports import outbox
 from infra.reports.outbox import KINDS, STATUSES, Wanted
 
@@ -39,7 +39,7 @@ def list_(
     if json:
         as_json(picked)
     else:
-        as_table(COLUMNS, [list(row.values()) for row in picked])
+        as_table(COLUMNS, [list(row.values()) for row in picked], empty="Nothing such is or was owed.")
 
 
 @app.command()
@@ -110,7 +110,7 @@ def _explained(act: Callable[..., None], connection: object, number: int, now: o
     try:
         act(connection, number, actor=actor(), now=now)
     except OutboxError as error:
-        raise Stop(f"{number}: {error}", WRONG) from None
+        raise Stop(f"{number}: {error}", NOT_FOUND if isinstance(error, NothingOwedError) else WRONG) from None
 
 
 def _tell(word: str, numbers: Sequence[int], *, json: bool) -> None:

@@ -21,7 +21,12 @@ def as_json(value: Any) -> None:
     print(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
 
 
-def as_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> None:
+def as_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "", empty: str = "") -> None:
+    """`empty`: what is said in place of a table without rows."""
+    rows = list(rows)
+    if empty and not rows:
+        print(empty)
+        return
     table = Table(title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
     for column in columns:
         # A key is copied into the next command: it stays in one piece.
@@ -42,6 +47,8 @@ def shown(value: object) -> str:
     match value:
         case None:
             return "-"
+        case bool():
+            return "yes" if value else "no"
         case datetime():
             return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
         case _:

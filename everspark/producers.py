@@ -58,13 +58,17 @@ def list_(data: Data = None, json: AsJson = False) -> None:
     if json:
         as_json(rows)
     else:
-        as_table(("name", "scheme", "created_at", "last_seen_at", "disabled_at"), [list(row.values()) for row in rows])
+        columns = ("name", "scheme", "created_at", "last_seen_at", "disabled_at")
+        as_table(columns, [list(row.values()) for row in rows], empty="There are no producers yet.")
 
 
 @app.command()
 def rotate(
     name: Name,
     overlap_hours: Annotated[float, typer.Option(min=0, help="How long the old secret stays valid.")] = 24,
+    stop_older: Annotated[
+        bool, typer.Option("--stop-older", help="Stop the secret before the old one now, where it is still valid.")
+    ] = False,
     secret_stdin: FromInput = False,
     data: Data = None,
     json: AsJson = False,
@@ -77,7 +81,14 @@ def rotate(
     with opened(data) as tools, _acting(tools) as session:
         scheme = producers.need(session, name).scheme
         secret = producer_acts.rotate(
-            session, tools.vault, name=name, overlap=overlap, secret=given, actor=actor(), now=tools.clock.now()
+            session,
+            tools.vault,
+            name=name,
+            overlap=overlap,
+            secret=given,
+            stops_older=stop_older,
+            actor=actor(),
+            now=tools.clock.now(),
         )
     _print(tools.settings, name, scheme, secret, json=json)
 

@@ -15,7 +15,8 @@ this machine. A value that cannot be used stops the start with a sentence that n
 a variable that begins with `EVERSPARK_` and is none of these is named in a warning (`setting_unknown`).
 
 `everspark web`, `worker` and `scheduler` as processes of their own need `EVERSPARK_DATABASE_URL`, `EVERSPARK_REDIS_URL`
-and `EVERSPARK_SECRET_KEY`, the same in all of them.
+and `EVERSPARK_SECRET_KEY`, the same in all of them. The containers of docker-compose.yml read settings from a file
+([operations.md](operations.md#containers)).
 
 | Variable | Default | Meaning |
 |---|---|---|

@@ -20,7 +20,7 @@ def simulator(
     day: Annotated[float, typer.Option(help="Real seconds that a simulated day takes.")] = DAY.total_seconds(),
     seed: Annotated[int, typer.Option(help="The same seed gives the same ids and codes.")] = 0,
 ) -> None:
-    """Starts a TikTok of its own on this machine. It is empty: an advertiser, a creator and a post to begin with.
+    """Starts a TikTok of its own on this machine. It holds one advertiser, one creator and one post to begin with.
 
     Example: everspark simulator --port 8090 --rate basic --day 60
     """

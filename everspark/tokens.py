@@ -50,7 +50,7 @@ def list_(data: Data = None, json: AsJson = False) -> None:
         as_json(rows)
     else:
         columns = ("name", "last", "scopes", "made_by", "created_at", "used_at", "expires_at", "revoked_at")
-        as_table(columns, [[_cell(value) for value in row.values()] for row in rows])
+        as_table(columns, [[_cell(value) for value in row.values()] for row in rows], empty="There are no tokens yet.")
 
 
 @app.command()

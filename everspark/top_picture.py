@@ -17,6 +17,7 @@ from infra.ledger import JOBS, Sweep
 from infra.reports.pulse import Pulse
 from infra.reports.summaries import Money
 from infra.reports.today import Row, Today
+from web.wording import share
 
 LAPSES, CHORES = 8, 8
 MARK = "! "
@@ -71,7 +72,8 @@ def _amounts(money: Money) -> Text:
     text = Text(f"{one(money.currency, money.at_risk_soon)} at risk within 7 days", style="bold")
     text.append(f"   {one(money.currency, money.at_risk)} in all", style="not bold")
     if money.coverage is not None:
-        covered = f"   {money.coverage:.0%} of {one(money.currency, money.spend_a_day)} a day is covered"
+        spend = one(money.currency, money.spend_a_day)
+        covered = f"   {share(money.coverage)} of the spend, {spend} a day, is covered"
         text.append(covered, style="not bold")
     return text
 
@@ -104,7 +106,10 @@ def _cells(row: Row, now: datetime) -> tuple[str, ...]:
 def _comes(row: Row, now: datetime) -> str:
     if row["message"]:
         return f"message {_when(row['message']['due'], now)}"
-    return f"{row['next_action']} {_when(row['next_action_at'], now)}" if row["next_action"] else told_why(row["why"])
+    if not row["next_action"]:
+        return told_why(row["why"])
+    at = row["next_action_at"]
+    return f"{row['next_action']} {_when(at, now) if at > now else f'was due {span(now - at)} ago'}"
 
 
 def _when(at: datetime, now: datetime) -> str:

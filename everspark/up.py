@@ -5,6 +5,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +17,7 @@ from everspark import address, sending, users
 from everspark.opened import Data, database
 from everspark.outcomes import USAGE, Stop, say
 from everspark.processes import Host, Port
-from infra import logs, memory, signals, tracing
+from infra import embedded, logs, memory, signals, tracing
 from infra.broker import make_broker, make_nudges
 from infra.clock import Clock, SystemClock
 from infra.database import make_engine, migrate
@@ -71,7 +72,7 @@ def run(settings: Settings) -> None:
     tracing.configure(settings.otlp_endpoint)
     warn_of_unknown()
     warn_of_plain_cookies(settings)
-    vault, asked_to_stop = Vault(load_key(settings)), signals.expected()
+    vault, asked_to_stop = Vault(load_key(settings)), _signals(settings)
     with ExitStack() as stack:
         stack.enter_context(address.alone(settings))
         listening = stack.enter_context(listen(settings.host, settings.port))
@@ -95,7 +96,7 @@ def play(settings: Settings, *, day_seconds: float) -> None:
     logs.configure(log_format=settings.log_format, level=settings.log_level, simulation=True)
     warn_of_unknown()
     warn_of_plain_cookies(settings)
-    vault, asked_to_stop = Vault(load_key(settings)), signals.expected()
+    vault, asked_to_stop = Vault(load_key(settings)), _signals(settings)
     with ExitStack() as stack:
         stack.enter_context(address.alone(settings))
         listening = stack.enter_context(listen(settings.host, settings.port))
@@ -150,6 +151,7 @@ def _working(
             # In a simulation ages count its own seconds: everything would be late.
             broker.add_middleware(working.make_watchman(engine, clock, settings, vault))
         worker = working.make_worker(broker, settings)
+        working.take_up(nudges)
         scheduler = scheduling.make(settings=settings, engine=engine, clock=clock, nudges=nudges, metrics=metrics)
         app = serving.make_app(
             settings=demo.web_settings if demo else settings,
@@ -172,6 +174,11 @@ def _working(
         if demo:
             stack.callback(_started(demo.begin, demo.end))
         yield server
+
+
+def _signals(settings: Settings) -> SimpleQueue[int]:
+    """A second one ends the database of our own as well: it would go on without anybody to stop it."""
+    return signals.expected(partial(embedded.end_at_once, settings.data_dir) if settings.is_embedded else None)
 
 
 def _until_told(asked_to_stop: SimpleQueue[int], server: Server, settings: Settings) -> None:

@@ -1,5 +1,6 @@
 """`everspark user`: who may sign in to the pages. A link is shown once, when it is made."""
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -64,7 +65,7 @@ def list_(data: Data = None, json: AsJson = False) -> None:
         as_json(rows)
     else:
         columns = ("email", "name", "role", "created_at", "signed_in_at", "disabled_at")
-        as_table(columns, [list(row.values()) for row in rows])
+        as_table(columns, [list(row.values()) for row in rows], empty="There is nobody yet.")
 
 
 @app.command()
@@ -113,13 +114,22 @@ def tell_how_to_come_in(settings: Settings, url: str, *, is_terminal: bool) -> N
             if people.admins(connection):
                 return
             if not is_terminal:
-                log.warning("nobody_can_sign_in", remedy="everspark user invite you@example.com --role admin")
+                log.warning("nobody_can_sign_in", remedy=_how_to_invite(settings))
                 return
             secret = invitations.make_first(connection, now=SystemClock().now()) or ""
         link = _link(settings.public_url, secret)
         say(f"\nThere is no admin yet. This link makes the first admin, once, within a day:\n{link}\n")
     finally:
         engine.dispose()
+
+
+def _how_to_invite(settings: Settings) -> str:
+    """The command that works wherever it is typed: on the data of this service, with a link that leads to it."""
+    command = "everspark user invite you@example.com --role admin"
+    if settings.is_embedded:
+        return f"{command} --data {shlex.quote(str(settings.data_dir.expanduser().absolute()))}"
+    # A database is given to all, but not the port of a single process.
+    return command if settings.has_public_url else f"EVERSPARK_PUBLIC_URL={settings.public_url} {command}"
 
 
 def _link(base: str, secret: str) -> str:

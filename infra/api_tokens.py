@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row
 
+from domain import spark_code
 from domain.people import Role, Scope
 from infra import audit
 from infra.people import PeopleError, kept, new_secret
@@ -134,6 +135,8 @@ def _checked(name: str, scopes: Collection[Scope], days: int | None) -> str:
     name = " ".join(name.split())
     if not name or len(name) > LONGEST_NAME:
         raise PeopleError(f"Give the token a name of 1 to {LONGEST_NAME} characters: what uses it, for example.")
+    if spark_code.stands_in(name):
+        raise PeopleError("A Spark code is no name: give the token another.")
     if not scopes:
         raise PeopleError("Choose what the token may do: at least one of read, act, import, admin.")
     if days is not None and not 1 <= days <= MOST_DAYS:

@@ -10,13 +10,15 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
-from domain.acts import DEEDS, Act, ActError, Deed, term_of
+from domain.acts import DEEDS, Act, ActError, Deed, NobodyError, term_of
 from infra import audit
-from infra.acts import told
+from infra.acts import TYPES, told
 from infra.bulk_tables import Progress
 from infra.long_work import LongWork
+from infra.outbox import LOOK_ONE, POST_UNBIND
 from infra.reports import concerned
 from infra.reports.concerned import Chosen
+from infra.tables import quoted
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,7 +107,33 @@ FROM bulks LEFT JOIN bulks AS undo ON undo.undo_of = bulks.id
 LEFT JOIN authorizations ON authorizations.id = (bulks.ids ->> 0)::int8 AND jsonb_array_length(bulks.ids) = 1
 LEFT JOIN creators ON creators.id = authorizations.creator_id
 """
-BULKS = LongWork(table="bulks", noun="act", shape=Bulk, error=ActError, select=SELECT, left="matched - done - skipped")
+# What a creator or an operator waits for stands behind no more than twice so many calls of an act, a few seconds at TikTok's
+# limits; so few still keep whoever makes the calls busy.
+CALLS_AT_ONCE = 10
+CALLS = [act for act, deed in DEEDS.items() if deed.is_call]
+MANY_CALLS = f"act IN ({quoted(CALLS)}) AND matched > {CALLS_AT_ONCE}"
+# What was told and not applied is on its way to be owed. Behind more letters than this an act rests anyway.
+RESTS = f"""
+{CALLS_AT_ONCE} <= (
+    SELECT count(*) FROM (
+        SELECT FROM outbox WHERE kind IN ('{LOOK_ONE}', '{POST_UNBIND}') AND status IN ('owed', 'paying', 'uncertain')
+            AND due_at <= %(now)s LIMIT {CALLS_AT_ONCE}
+    ) AS owed
+) + (
+    SELECT count(*) FROM (SELECT seq FROM pending WHERE status = 'ready' LIMIT 1000) AS waiting JOIN inbox USING (seq)
+    WHERE type IN ({quoted(TYPES[act] for act in CALLS)})
+)
+"""
+BULKS = LongWork(
+    table="bulks",
+    noun="act",
+    shape=Bulk,
+    error=ActError,
+    select=SELECT,
+    left="matched - done - skipped",
+    may_rest=MANY_CALLS,
+    rests=RESTS,
+)
 load, listed, need, is_any_neglected = BULKS.load, BULKS.listed, BULKS.need, BULKS.is_any_neglected
 pause, go_on, end = BULKS.pause, BULKS.go_on, BULKS.end
 
@@ -125,12 +153,12 @@ def create(
 
     `expected`: how many it was confirmed for; another number by now is refused. Raises ActError and FilterError.
     """
-    if earlier := connection.execute("SELECT id FROM bulks WHERE nonce = %s", [nonce]).fetchone():
-        return int(earlier[0])
+    if (earlier := _earlier(connection, nonce)) is not None:
+        return _same(connection, earlier, act, chosen, until)
     until = term_of(act, until, now=now)
     found = concerned.survey(connection, act, chosen, now=now)
     if found.concerned == 0:
-        raise ActError("It concerns none of these, so there is nothing to do.")
+        raise NobodyError(found.left_out)
     if expected is not None and expected != found.concerned:
         raise ActError(_other(found.concerned, expected))
     known = _known(connection, chosen)
@@ -151,7 +179,9 @@ def create(
     about = whom | {"matched": found.matched, "concerned": found.concerned} | told(until)
     with connection.transaction():
         number, is_new = _begun(connection, values, nonce=nonce, act=f"act.{act}", about=about, actor=actor, now=now)
-        if is_new and DEEDS[act].is_grave:
+        if not is_new:
+            return _same(connection, number, act, chosen, until)
+        if DEEDS[act].is_grave:
             confirmed = concerned.confirm(connection, number, act, chosen, now=now)
             if confirmed != found.concerned:
                 raise ActError(_other(confirmed, found.concerned))
@@ -206,6 +236,22 @@ def _begun(
         return int(first[0]), False
     audit.note(connection, at=now, actor=actor, act=act, subject=f"act/{row[0]}", about=about)
     return int(row[0]), True
+
+
+def _earlier(connection: psycopg.Connection[Any], nonce: str) -> int | None:
+    """The act that this form began before."""
+    row = connection.execute("SELECT id FROM bulks WHERE nonce = %s", [nonce]).fetchone()
+    return int(row[0]) if row else None
+
+
+def _same(connection: psycopg.Connection[Any], number: int, act: Act, chosen: Chosen, until: datetime | None) -> int:
+    """Its number, where this is what it was asked for. Raises ActError: what is chosen newly is not dropped in silence."""
+    bulk, known = need(connection, number), _known(connection, chosen)
+    asked = [each for each, _ in known] if known is not None else None
+    at = until if bulk.deed.param else None
+    if (bulk.act, bulk.query, bulk.ids, bulk.until) != (act, chosen.query, asked, at):
+        raise ActError(f"This form began act {number} before, which was another one. Look again, then confirm.")
+    return number
 
 
 Known = Sequence[tuple[int, str]]

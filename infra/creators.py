@@ -32,7 +32,7 @@ SELECT handle, %(unknown)s FROM (
 ) AS concerned (handle) ORDER BY handle COLLATE "C"
 ON CONFLICT (handle) DO UPDATE SET updated_at = known.updated_at WHERE false
 """
-SNOOZE = "UPDATE creators SET snoozed_until = %(until)s WHERE handle = %(handle)s"
+SNOOZE = "UPDATE creators SET snoozed_until = %(until)s, snooze_stated_at = %(at)s WHERE handle = %(handle)s"
 OPT_OUT = "UPDATE creators SET opted_out_at = greatest(opted_out_at, %(at)s) WHERE handle = %(handle)s"
 # Who opted out after this word did not mean to be asked; that of the same instant was said later.
 OPT_IN = "UPDATE creators SET opted_out_at = NULL WHERE handle = %(handle)s AND opted_out_at <= %(at)s"

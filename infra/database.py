@@ -57,6 +57,12 @@ def make_engine(url: str, *, pool_size: int = 10) -> Engine:
     return engine
 
 
+def reason_of(outage: Exception) -> str:
+    """What one of OUTAGES says in its first line: which server, and why. Drivers name host and port there, never a password."""
+    said = str(getattr(outage, "orig", None) or outage).strip()
+    return said.partition("\n")[0].rstrip(".") or type(outage).__name__
+
+
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Session]:
     """One transaction through SQLModel: commits at the end, rolls back on an error."""

@@ -16,6 +16,7 @@ from domain.patience import CreatorFacts, Holiday
 from domain.renewal import LAWS, STALE_AFTER
 from infra import authorizations
 from infra.authorizations import as_json
+from infra.tables import quoted
 
 PAGE = 500
 LONGEST_WINDOW = max(law.window for law in LAWS)
@@ -53,12 +54,11 @@ class Loaded:
 # helping, asked long enough, nobody to ask, or so near the end that the owner hears anyway (a ninth of a period, three days
 # at least and ten at most, is more than any row of CLIMBS leaves; periods under 29 days go by the row of seven). Of the
 # requests those that have been open for half of their time.
-_RUNNING = ", ".join(f"'{state}'" for state in RUNNING_STATES)
 _LENGTH = "(a.expires_at - coalesce(a.ladder_from, a.starts_at))"
 CANDIDATES = f"""
 SELECT a.id, a.key FROM authorizations a LEFT JOIN creators c ON c.id = a.creator_id
 WHERE a.id > %(after)s
-AND ((a.state IN ({_RUNNING}) AND a.expires_at > %(now)s
+AND ((a.state IN ({quoted(RUNNING_STATES)}) AND a.expires_at > %(now)s
         AND (a.condition = 'removed' OR a.declined_at IS NOT NULL OR (a.expires_at <= %(window)s AND (
             c.id IS NULL OR c.opted_out_at IS NOT NULL OR c.payment_due_since IS NOT NULL OR coalesce(c.email, '') = ''
             OR a.expires_at - %(now)s <= greatest(interval '3 days', least(interval '10 days', {_LENGTH} / 9))

@@ -8,13 +8,16 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Iterator, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor
 
+log = structlog.get_logger()
 HIDDEN = "[redacted]"
 SECRET_NAMES = re.compile(
     r"(?i)(secret|password|passwd|token|authorization_header|api_?key|private_?key|cookie)$|^code$|^signature$"
@@ -36,6 +39,9 @@ LIBRARIES = {
     "urllib3": "ERROR",
     "apprise": "CRITICAL",
 }
+# What each of dramatiq's consumers says every three seconds while Redis is away, and how often we do for all of them.
+CONSUMERS, CANNOT_CONSUME = "dramatiq.worker.ConsumerThread", "Consumer encountered a connection error"
+AWAY_IS_TOLD_EVERY_SECONDS = 60
 
 
 def configure(
@@ -61,10 +67,35 @@ def configure(
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering(is_json=is_json)],
         )
     )
+    handler.addFilter(QueueAway())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     _quieten()
+
+
+class QueueAway(logging.Filter):
+    """Our own line, with the remedy and once a minute, in place of those of dramatiq's consumers."""
+
+    def __init__(self, seconds: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._seconds, self._again_at, self._lock = seconds, 0.0, threading.Lock()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the line is another one, and goes its way."""
+        if not (record.name.startswith(CONSUMERS) and str(record.msg).startswith(CANNOT_CONSUME)):
+            return True
+        if self._is_due():
+            error = record.getMessage().partition(": ")[2]
+            log.warning("queue_away", error=error, remedy="see that Redis runs, and EVERSPARK_REDIS_URL")
+        return False
+
+    def _is_due(self) -> bool:
+        with self._lock:
+            now = self._seconds()
+            is_due = now >= self._again_at
+            self._again_at = now + AWAY_IS_TOLD_EVERY_SECONDS if is_due else self._again_at
+            return is_due
 
 
 @contextmanager

@@ -35,6 +35,7 @@ class LongWork(Generic[P]):
     """One kind of it, a row of `table` for each. `noun` names one to people and in the audit log, `error` is what they are told.
 
     In SQL: `select` loads each as a `shape`, `left` is how much of it is left to do, `neglected` whether it wants a nudge.
+    `may_rest` names those that leave others the turn while `rests` holds, which may ask for %(now)s.
     """
 
     table: Literal["bulks", "imports"]
@@ -44,6 +45,8 @@ class LongWork(Generic[P]):
     select: str
     left: str
     neglected: str = UNTENDED
+    may_rest: str = "false"
+    rests: str = "true"
 
     def load(self, connection: psycopg.Connection[Any], number: int) -> P | None:
         """One of them."""

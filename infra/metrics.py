@@ -7,7 +7,14 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+    start_http_server,
+)
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from sqlalchemy import Engine, text
@@ -27,15 +34,21 @@ SIZES = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000)
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 # Scrapes of several collectors, or a dashboard's refreshes, cost the database one reading.
 CACHED_FOR = timedelta(seconds=15)
+# How the ingress refuses. Each is shown from 0 on: a count that is first seen at 1 has grown by nothing, as Prometheus takes it.
+REFUSALS = (400, 401, 404, 413, 415, 422, 429, 500, 503)
 
 
 class Metrics:
     """One process's own registry: nothing global, so that tests and several apps in one process do not meet."""
 
     def __init__(self) -> None:
+        # When each series began is of no use to anybody, and would be as many series again.
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library types it not
         self.registry = CollectorRegistry()
         self._accepted = self._counter("everspark_events_accepted", "Events stored by the ingress.", "novelty")
         self._refused = self._counter("everspark_deliveries_refused", "Deliveries refused by the ingress.", "status")
+        for status in REFUSALS:
+            self._refused.labels(str(status))
         self._handled = self._counter("everspark_events_handled", "Events handled by the worker.", "outcome")
         self._paid = self._counter("everspark_outbox_paid", "Attempts at owed effects, by how they ended.", "status")
         self._called = self._counter("everspark_tiktok_called", "Attempts at owed calls, by how they ended.", "status")
@@ -84,6 +97,17 @@ class Metrics:
 
     def page(self) -> bytes:
         return generate_latest(self.registry)
+
+    def serve(self, *, host: str, port: int) -> None:
+        """Shows them at `/metrics` of a port of their own, for a process that answers nothing else; port 0: nowhere."""
+        if not port:
+            return
+        try:
+            start_http_server(port, addr=host, registry=self.registry)
+        except OSError as error:
+            # Without them the process does its work all the same.
+            remedy = "Free the port, or give each process of this machine an EVERSPARK_METRICS_PORT of its own."
+            log.warning("metrics_not_served", port=port, error=error.strerror or type(error).__name__, remedy=remedy)
 
     def _counter(self, name: str, help_: str, label: str) -> Counter:
         return Counter(name, help_, [label], registry=self.registry)
@@ -258,9 +282,10 @@ GAUGES: tuple[tuple[str, str, str | None, str, tuple[str, ...]], ...] = (
     ),
     (
         "everspark_sweep_age_seconds",
-        "Time since each sweep last ended without an error.",
+        "Time since each sweep last came to its end.",
         "job",
-        LAST_SWEEP.format(wanted="extract(epoch FROM :now - ended_at)", which="ended_at IS NOT NULL AND error IS NULL"),
+        # One that raised has no end. A check of the vows that found something broken has one, and an error beside it.
+        LAST_SWEEP.format(wanted="extract(epoch FROM :now - ended_at)", which="ended_at IS NOT NULL"),
         (),
     ),
     (

@@ -70,6 +70,11 @@ class Debt:
     attempts: int
     last_error: str | None
 
+    @property
+    def ids(self) -> dict[str, Any]:
+        """What a line of the log names it by."""
+        return {"outbox_id": self.id, "kind": self.kind, "key": self.key, "attempts": self.attempts}
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Held:

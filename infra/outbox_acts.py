@@ -36,6 +36,10 @@ class OutboxError(ValueError):
     """It cannot be done to this row; the sentence says why, and what to do."""
 
 
+class NothingOwedError(OutboxError):
+    """There is no such row."""
+
+
 def open_to(row: Mapping[str, Any]) -> tuple[Deed, ...]:
     """What can be done to a row with `kind` and `status`. What is in doubt at TikTok is settled by reading TikTok."""
     match row["status"]:
@@ -112,7 +116,9 @@ def _do(connection: psycopg.Connection[Any], number: int, deed: Deed, *, actor: 
     query = "SELECT kind, key, status FROM outbox WHERE id = %s FOR UPDATE"
     row = connection.cursor(row_factory=dict_row).execute(query, [number]).fetchone()
     if row is None:
-        raise OutboxError(f"Nothing is owed under the number {number}; what was settled is forgotten after a time.")
+        raise NothingOwedError(
+            f"Nothing is owed under the number {number}; what was settled is forgotten after a time."
+        )
     if deed not in open_to(row):
         raise OutboxError(_why_not(row, deed))
     about = {"kind": row["kind"], "for": row["key"], "was": row["status"]}

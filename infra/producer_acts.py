@@ -27,11 +27,16 @@ def rotate(
     name: str,
     overlap: timedelta,
     secret: str | None = None,
+    stops_older: bool = False,
     actor: str,
     now: datetime,
 ) -> str:
-    """The new secret; the one before stays valid for `overlap` more. Raises ProducerError."""
-    plain = producers.rotate(session, vault, name=name, overlap=overlap, secret=secret, now=now)
+    """The new secret; the one before stays valid for `overlap` more. Raises ProducerError, also while an older one is valid that
+    may not be stopped.
+    """
+    plain = producers.rotate(
+        session, vault, name=name, overlap=overlap, secret=secret, stops_older=stops_older, now=now
+    )
     about = {"overlap_hours": overlap / timedelta(hours=1)}
     audit.note(bare(session), at=now, actor=actor, act="producer.rotated", subject=name, about=about)
     return plain

@@ -33,6 +33,16 @@ class UnknownProducerError(ProducerError):
     """There is none of this name."""
 
 
+class OverlapError(ProducerError):
+    """A new secret would stop one whose time was promised."""
+
+    def __init__(self, name: str, until: datetime) -> None:
+        super().__init__(
+            f"The secret of {name} before the present one is valid until {until:%Y-%m-%d %H:%M} UTC, and another rotation would"
+            " stop it now: wait until then, or say that it may stop."
+        )
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Known:
     """A producer as the ingress needs it: ready keys instead of sealed secrets."""
@@ -76,10 +86,22 @@ def need(session: Session, name: str) -> Producer:
 
 
 def rotate(
-    session: Session, vault: Vault, *, name: str, overlap: timedelta, secret: str | None = None, now: datetime
+    session: Session,
+    vault: Vault,
+    *,
+    name: str,
+    overlap: timedelta,
+    secret: str | None = None,
+    stops_older: bool = False,
+    now: datetime,
 ) -> str:
-    """A new secret; the one before stays valid for `overlap` more."""
+    """A new secret; the one before stays valid for `overlap` more. Two are kept: while an older one is still valid, as was
+    promised, only who `stops_older` makes another. Raises ProducerError.
+    """
     producer = need(session, name)
+    older_until = producer.previous_valid_until
+    if older_until is not None and older_until > now and not stops_older:
+        raise OverlapError(name, older_until)
     plain = _checked_secret(producer.scheme, secret)
     producer.previous_secret, producer.previous_valid_until = producer.secret, now + overlap
     producer.secret = _sealed(vault, name, plain)

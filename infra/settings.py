@@ -205,7 +205,7 @@ class Settings(BaseSettings):
         0,
         ge=0,
         le=65535,
-        description="Port for the metrics of a worker process; 0 means none (web has `/metrics`).",
+        description="Port for the metrics of a worker or a scheduler that runs apart; 0 means none (web has `/metrics`).",
     )
 
     @field_validator("database_url")

@@ -14,6 +14,7 @@ from domain.posts import VIDEO, Post
 from domain.sightings import Sighting
 from infra import authorizations
 from infra.authorizations import as_json
+from infra.tables import quoted
 
 # The last time that TikTok confirmed what it had shown; null where it never did, or no longer does. A complete look confirms
 # whatever it did not find missing, and writes that in one place; what it left out keeps its own instant. For queries FROM
@@ -23,7 +24,9 @@ CONFIRMED_AT = """
  LEFT JOIN advertisers ON advertisers.advertiser_id = sightings.advertiser_id
  WHERE sightings.key = authorizations.key AND sightings.missing_since IS NULL)
 """
-RUNNING = ", ".join(f"'{state}'" for state in RUNNING_STATES)
+# Since when TikTok shows it no longer; null where it does, or never did. For queries FROM authorizations.
+MISSING_SINCE = "(SELECT missing_since FROM sightings WHERE sightings.key = authorizations.key)"
+RUNNING = quoted(RUNNING_STATES)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -196,6 +196,7 @@ class CreatorRow(SQLModel, table=True):
     updated_at: datetime = Field(sa_column=instant(required=True))
     opted_out_at: datetime | None = Field(default=None, sa_column=instant())
     snoozed_until: datetime | None = Field(default=None, sa_column=instant())
+    snooze_stated_at: datetime | None = Field(default=None, sa_column=instant())
     away_from: datetime | None = Field(default=None, sa_column=instant())
     away_until: datetime | None = Field(default=None, sa_column=instant())
     payment_due_since: datetime | None = Field(default=None, sa_column=instant())

@@ -92,7 +92,13 @@ def load_key(settings: KeySettings) -> bytes:
             "EVERSPARK_SECRET_KEY is not set. With EVERSPARK_DATABASE_URL every process needs the same key: "
             "make one with `openssl rand -base64 32` and set it everywhere.",
         )
-    return _key_in(settings.data_dir / "secret.key")
+    path = settings.data_dir.expanduser() / "secret.key"
+    try:
+        return _key_in(path)
+    except OSError as error:
+        raise KeyUnusableError(
+            f"The key {path} can neither be made nor read ({error.strerror}): choose another data folder."
+        ) from error
 
 
 def _derived(key: bytes, purpose: bytes) -> bytes:

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row
 
+from domain import spark_code
 from infra import audit
 
 LONGEST_NAME, MOST = 60, 40
@@ -35,18 +36,22 @@ def of_user(connection: psycopg.Connection[Any], user_id: int | None) -> list[Vi
 
 SAVE = """
 INSERT INTO saved_views (user_id, name, query, created_at) VALUES (%s, %s, %s, %s)
-ON CONFLICT (user_id, name) DO UPDATE SET query = excluded.query
+ON CONFLICT (user_id, name) DO NOTHING
 """
 
 
 def save(
     connection: psycopg.Connection[Any], user_id: int, *, name: str, query: str, actor: str, now: datetime
 ) -> None:
-    """Keeps it; one of the same name gives way. Raises ViewError."""
+    """Keeps it; of one name there is one. Raises ViewError."""
     name = name.strip()
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
         raise ViewError(f"Give the view a name of 1 to {LONGEST_NAME} printable characters.")
+    if spark_code.stands_in(name):
+        raise ViewError("A Spark code is no name: give the view another.")
     held = of_user(connection, user_id)
+    if any(view.name == name and view.query != query for view in held):
+        raise ViewError(f"You have another view called {name}: delete that one first, or choose another name.")
     if len(held) >= MOST and all(view.name != name for view in held):
         raise ViewError(f"You have {MOST} views, which is the most; delete one first.")
     connection.execute(SAVE, [user_id, name, query, now])

@@ -28,6 +28,7 @@ from infra.broker import make_broker, make_nudges
 from infra.clock import Clock, SystemClock
 from infra.database import OUTAGES, make_engine
 from infra.leases import Deposed
+from infra.metrics import Metrics
 from infra.settings import Settings, need_for_processes_apart
 from scheduler.leadership import Leadership, Nudging
 from scheduler.sweeps import JOBS, sweep
@@ -141,8 +142,9 @@ def run(settings: Settings) -> None:
     logs.configure(log_format=settings.log_format, level=settings.log_level)
     tracing.configure(settings.otlp_endpoint)
     engine = make_engine(settings.database_url)
-    nudges = make_nudges(make_broker(settings.redis_url))
-    scheduler = make(settings=settings, engine=engine, clock=SystemClock(), nudges=nudges)
+    nudges, metrics = make_nudges(make_broker(settings.redis_url)), Metrics()
+    metrics.serve(host=settings.host, port=settings.metrics_port)
+    scheduler = make(settings=settings, engine=engine, clock=SystemClock(), nudges=nudges, metrics=metrics)
 
     asked_to_stop = signals.expected()
     memory.settle()

@@ -10,6 +10,8 @@ from infra import links, sheet_forgetting
 from infra.api_answers import KEPT_FOR as ANSWERS_ARE_KEPT
 from infra.bulk_tables import STOPPED
 from infra.deliveries import KEPT_FOR as DELIVERIES_ARE_KEPT
+from infra.ledger import JOBS
+from infra.tables import quoted
 from scheduler.leadership import Turn, as_leader
 
 BATCH = 500
@@ -45,9 +47,15 @@ gone AS (
 )
 SELECT max(id), count(*) FILTER (WHERE created_at < %(cutoff)s), (SELECT count(*) FROM gone) FROM page
 """
+# Of each job the last run that came to its end stays, however old: without it nobody could say for how long the job has failed.
 LEDGER = f"""
-WITH page AS (
-    SELECT id FROM sweeps WHERE started_at < %(cutoff)s ORDER BY started_at LIMIT {BATCH}
+WITH last AS (
+    SELECT run.id FROM unnest(ARRAY[{quoted(JOBS)}]) AS jobs (name) CROSS JOIN LATERAL
+    (SELECT id FROM sweeps WHERE job = name AND ended_at IS NOT NULL ORDER BY slot DESC LIMIT 1) AS run
+),
+page AS (
+    SELECT id FROM sweeps WHERE started_at < %(cutoff)s AND id NOT IN (SELECT id FROM last)
+    ORDER BY started_at LIMIT {BATCH}
 ),
 gone AS (DELETE FROM sweeps USING page WHERE sweeps.id = page.id RETURNING sweeps.id)
 SELECT 0, count(*), (SELECT count(*) FROM gone) FROM page

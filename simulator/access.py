@@ -110,14 +110,6 @@ class Access(Bindings):
                 return each
         raise Refused(ABSENT, f"identity_id: {identity_id} doesn't exist for this advertiser")
 
-    def may_run_by_account(self, advertiser_id: str, item_id: str) -> bool:
-        """Whether the advertiser may pull the post by account access or as its own account's."""
-        creator_id = self.posts[item_id].creator_id
-        return self.is_showable(item_id) and any(
-            each.creator_id == creator_id and each.can_pull and each.identity_type != AUTH_CODE
-            for each in self.identities_of(advertiser_id)
-        )
-
     def _own(self, advertiser_id: str) -> list[Identity]:
         return [
             Identity(identity_id=creator_id, identity_type=TT_USER, creator_id=creator_id, can_push=True)

@@ -88,13 +88,6 @@ class Bindings(Creators):
     def binding_of(self, advertiser_id: str, item_id: str) -> Binding | None:
         return self.bindings.get(advertiser_id, {}).get(item_id)
 
-    def may_run(self, advertiser_id: str, item_id: str) -> bool:
-        """Whether the advertiser holds a running authorization by code for a post that can be shown."""
-        binding = self.binding_of(advertiser_id, item_id)
-        if binding is None or self.standing(binding) != AUTHORIZED:
-            return False
-        return self.is_showable(item_id)
-
     def is_showable(self, item_id: str) -> bool:
         """Neither deleted nor taken down nor of a banned account. Private posts turn public in a campaign."""
         post = self.posts[item_id]

@@ -59,6 +59,12 @@ class Floor:
         self.ada.opens("/account")
         return self.ada.sends(f"/acts/{number}/{verb}")
 
+    def undoes(self, number: int) -> int:
+        """Takes an act back, to the end; the number of the act that did."""
+        undo = int(self.presses(number, "undo").headers["location"].removeprefix("/acts/"))
+        self.works()
+        return undo
+
     def works(self, *, batches: int = 1_000) -> None:
         """Batches, and what they leave in the mailboxes."""
         while batches and (batch := advance(self.engine, self.clock)):

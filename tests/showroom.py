@@ -77,12 +77,15 @@ def settles(engine: Engine, clock: HandClock) -> None:
 
 def acts(engine: Engine, clock: HandClock) -> None:
     """One that is done, and one that is under way."""
-    for act, until in ((Act.LOOK, None), (Act.SNOOZE, clock.now() + timedelta(days=9))):
+    # Nobody looks here, so no more are to be looked at than may be owed at once.
+    for act, query, until in (
+        (Act.LOOK, "left_to=2", None),
+        (Act.SNOOZE, "left_to=7", clock.now() + timedelta(days=9)),
+    ):
         while advance(engine, clock):
             settles(engine, clock)
         with hot(engine) as connection:
-            chosen = Chosen(query="left_to=7")
-            bulks.create(connection, act, chosen, until=until, actor=ADMIN, now=clock.now(), nonce=act)
+            bulks.create(connection, act, Chosen(query=query), until=until, actor=ADMIN, now=clock.now(), nonce=act)
 
 
 def keeps_house(engine: Engine, clock: HandClock, vault: Vault) -> None:

@@ -24,7 +24,7 @@ from starlette.staticfiles import StaticFiles
 from infra import logs, memory, schemas, signals, tracing
 from infra.broker import make_broker, make_nudges, redis_client
 from infra.clock import Clock, SystemClock
-from infra.database import make_engine
+from infra.database import make_engine, reason_of
 from infra.deliveries import Tally
 from infra.incoming import Reader
 from infra.metrics import Metrics
@@ -281,4 +281,4 @@ async def _refresh(registry: Registry) -> None:
     try:
         await asyncio.to_thread(registry.refresh)
     except SQLAlchemyError as error:
-        log.warning("producers_not_read", error=type(error).__name__)
+        log.warning("producers_not_read", reason=reason_of(error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 import threading
@@ -25,8 +26,13 @@ def listen(host: str, port: int, *, option: str = "--port or EVERSPARK_PORT") ->
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise ServerError(
-            f"{host}:{port} cannot be listened on ({error.strerror}): choose another with {option}."
+            f"{host}:{port} cannot be listened on ({_why(error)}): choose another with {option}."
         ) from error
+
+
+def _why(error: OSError) -> str:
+    """The system's own words: Python's carry the address as it holds it."""
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error.strerror)
 
 
 class Server:

@@ -34,7 +34,7 @@ OUTCOMES = {
 # What gave a period its dates.
 GIVEN_BY = {"code.granted": "a grant", "authorization.extended": "an extension"}
 # How what is owed stands, where the word itself is not plain.
-STANDINGS = {"paying": "under way", "uncertain": "may have happened", "cancelled": "called off"}
+STANDINGS = {"paying": "under way"}
 
 
 def number(value: Decimal) -> str:
@@ -85,6 +85,14 @@ def money(amounts: Amounts) -> str:
     """`12,340 EUR`, one after the other where there are several currencies; units suffice at a glance."""
     shown = [f"{number(amount)} {currency or ''}".strip() for currency, amount in amounts.items()]
     return " + ".join(sorted(shown)) or "—"
+
+
+def share(value: float) -> str:
+    """`36 %`, rounded down; what is not none is not told as 0 %, nor what is not all as 100 %."""
+    percent = round(value * 100, 6)
+    if 0 < percent < 1:
+        return "under 1 %"
+    return "over 99 %" if 99 < percent < 100 else f"{percent // 1:.0f} %"  # noqa: PLR2004 - of a hundred
 
 
 def sender(value: str) -> str:

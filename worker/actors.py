@@ -34,7 +34,7 @@ from infra.broker import (
 from infra.channel_urls import Channels
 from infra.chosen import policy_of, posts_of
 from infra.clock import Clock
-from infra.database import OUTAGES
+from infra.database import OUTAGES, reason_of
 from infra.mail import Mailer
 from infra.metrics import Metrics
 from infra.posting import Courier
@@ -289,5 +289,5 @@ def postponed(actor: str) -> Iterator[None]:
     try:
         yield
     except OUTAGES as error:
-        log.info("work_postponed", actor=actor, error=type(error).__name__)
+        log.info("work_postponed", actor=actor, reason=reason_of(error))
         raise dramatiq.Retry(delay=RETRY_DELAY_MS) from None

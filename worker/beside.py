@@ -15,6 +15,7 @@ from domain.events import CodeRefused, CodeSubmitted, Route
 from domain.refusal_table import OUR_ROWS
 from domain.refusals import refusal_named
 from domain.renewal import Policy, need_of
+from domain.spans import MINUTE, told
 from infra.contract import CREATOR
 from infra.inbox import Mail
 from infra.kept_events import event_of
@@ -122,12 +123,12 @@ def may_be_unbound(known: Authorization) -> bool:
 def shortfall_of(after: Authorization) -> str | None:
     """What a person should know of a grant that ends before what needs it: by how much, and what it is."""
     need = need_of(after)
-    days = judge_window(ends_at=after.expires_at, flight_end=need)
-    if need is None or not days:
+    short = judge_window(ends_at=after.expires_at, flight_end=need)
+    if need is None or short < MINUTE:
         return None
     ads = [flight.ad.ad_id for flight in after.flights.values() if flight.is_wanted and flight.ad.flight_end == need]
     what = f"the flight of ad {ads[0]}" if ads else "what it was asked for"
-    return f"the authorization ends {days} {'day' if days == 1 else 'days'} before {what}, on {need:%Y-%m-%d %H:%M} UTC"
+    return f"the authorization ends {told(short)} before {what}, on {need:%Y-%m-%d %H:%M} UTC"
 
 
 def refusal_note(event: CodeRefused) -> str:

@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 
 from domain.acts import Act
 from infra import acts, inbox
-from infra.bulks import BULKS, Bulk
+from infra.bulks import BULKS, CALLS_AT_ONCE, Bulk
 from infra.clock import Clock
 from infra.database import hot
 from infra.inbox import Letter
@@ -43,6 +43,8 @@ def advance(engine: Engine, clock: Clock, *, size: int = BATCH) -> Batch | None:
 
 def do_batch(connection: psycopg.Connection[Any], bulk: Bulk, now: datetime, *, size: int) -> Batch:
     """Some more of `bulk`, whose row this transaction holds."""
+    # What is owed first is called first: few at a time, so that a code that somebody hands in is not behind them all.
+    size = min(size, CALLS_AT_ONCE) if bulk.deed.is_call else size
     rows = rows_of(connection, bulk, size, now=now)
     told = [(row, letter) for row in rows if (letter := letter_of(bulk, row, now=now))]
     # One of several of a creator's stands for all of them.
@@ -74,23 +76,46 @@ def rows_of(connection: psycopg.Connection[Any], bulk: Bulk, size: int, *, now: 
     )
 
 
+# Whom the letters of an act name, the instant that they change, and when somebody stated that last.
+STATED = {
+    Act.NEED: {
+        "named": "authorizations.key",
+        "present": "authorizations.needed_until",
+        "stated_at": "authorizations.need_stated_at",
+    },
+    Act.SNOOZE: {
+        "named": "'creator/' || creators.handle",
+        "present": "creators.snoozed_until",
+        "stated_at": "creators.snooze_stated_at",
+    },
+}
+# Nobody has stated it since the act did, or who did took a later act back: then it stands again as this one left it.
 MARKED = """
-SELECT authorizations.id, authorizations.key, creators.handle, (before ->> 'until')::timestamptz AS before,
-    authorizations.needed_until, creators.snoozed_until
-FROM bulk_marks JOIN authorizations ON authorizations.id = authorization_id
-LEFT JOIN creators ON creators.id = creator_id
-WHERE bulk_id = %s AND authorization_id > %s ORDER BY authorization_id LIMIT %s
+WITH marked AS (
+    SELECT bulks.id AS bulk_id, bulks.act, bulks.nonce, authorizations.id, authorizations.key, creators.handle,
+        (before ->> 'until')::timestamptz AS before, {named} AS named, {present} AS present, {stated_at} AS stated_at
+    FROM bulks JOIN bulk_marks ON bulk_id = bulks.id JOIN authorizations ON authorizations.id = authorization_id
+    LEFT JOIN creators ON creators.id = creator_id
+    WHERE bulks.id = %s AND authorization_id > %s ORDER BY authorization_id LIMIT %s
+)
+SELECT marked.id, key, handle, before, present, coalesce(stated_at <= (
+    SELECT occurred_at FROM inbox WHERE sender = 'operator' AND event_id = act || ':' || nonce || ':' || named
+), true) OR EXISTS (
+    SELECT FROM bulks AS later JOIN inbox ON sender = 'operator' AND event_id = later.act || ':' || later.nonce || ':' || named
+    WHERE later.undo_of > bulk_id AND later.act = marked.act AND occurred_at = stated_at
+) AS is_last
+FROM marked ORDER BY marked.id
 """
 
 
 def marked(connection: psycopg.Connection[Any], bulk: Bulk, size: int) -> list[Row]:
     """The marks of the act that is taken back, as rows that hold what stood before."""
-    found = connection.execute(MARKED, [bulk.undo_of, bulk.place, size])
+    query = MARKED.format(**STATED[bulk.act])
+    found = connection.execute(query.encode(), [bulk.undo_of, bulk.place, size])
     rows = []
-    for number, key, handle, before, needed_until, snoozed_until in found:
-        present = standing(bulk.act, needed_until, snoozed_until)
+    for number, key, handle, before, present, is_last in found:
         # As it was left, or as it was before: then the letter that changes it may still be on its way.
-        is_ours = present in (bulk.until, before)
+        is_ours = is_last and present in (bulk.until, before)
         rows.append(
             Row(
                 id=number,

@@ -170,7 +170,7 @@ def _perform_one(desk: Desk, total: Sum) -> bool:
             ending = _ending(desk, debt, case)
             word = _settle(desk, debt, ending)
     except Overtaken:
-        log.info("effect_overtaken", **_ids(debt))
+        log.info("effect_overtaken", **debt.ids)
         return True
     _tell(debt, ending, word)
     total.add(word, ending)
@@ -186,7 +186,7 @@ def _ending(desk: Desk, debt: Debt, case: Case | Waiting | None) -> Ending:
         raise
     except Exception:
         # One broken row must not stand before all others. A step that was begun stays noted, so the next turn reads first.
-        log.exception("effect_broken", **_ids(debt))
+        log.exception("effect_broken", **debt.ids)
         return _broken(debt, desk.clock.now())
 
 
@@ -255,25 +255,21 @@ def _tell(debt: Debt, ending: Ending, word: str) -> None:
     match ending:
         case Done():
             news = [each.type for each in ending.letters]
-            log.info("effect_done", **_ids(debt), news=news, request_id=ending.request_id)
+            log.info("effect_done", **debt.ids, news=news, request_id=ending.request_id)
         case Failed():
-            log.warning("effect_failed", **_ids(debt), reason=ending.reason, request_id=ending.request_id)
+            log.warning("effect_failed", **debt.ids, reason=ending.reason, request_id=ending.request_id)
         case Cancelled():
-            log.info("effect_cancelled", **_ids(debt), reason=ending.reason)
+            log.info("effect_cancelled", **debt.ids, reason=ending.reason)
         case Waiting():
             if debt.last_error != ending.remedy:
-                log.warning("effect_waiting", **_ids(debt), reason=ending.remedy, request_id=ending.request_id)
+                log.warning("effect_waiting", **debt.ids, reason=ending.remedy, request_id=ending.request_id)
         case PutOff() if ending.is_quiet:
             return
         case PutOff():
-            fields = {**_ids(debt), "due_at": ending.due_at.isoformat(), "request_id": ending.request_id}
+            fields = {**debt.ids, "due_at": ending.due_at.isoformat(), "request_id": ending.request_id}
             if word == "uncertain":
                 log.warning("effect_uncertain", **fields, reason=ending.reason)
             else:
                 log.info("effect_postponed", **fields, reason=ending.reason)
         case _:
             assert_never(ending)
-
-
-def _ids(debt: Debt) -> dict[str, Any]:
-    return {"outbox_id": debt.id, "kind": debt.kind, "key": debt.key, "attempts": debt.attempts}

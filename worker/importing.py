@@ -6,6 +6,7 @@ go first: while mailboxes have much to do, imports rest.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
@@ -26,7 +27,7 @@ from infra.unreadable import Unreadable
 from infra.vault import UnsealError, Vault
 from worker.import_progress import ROWS, VERDICTS, columns_of, fail, leave_out, note
 from worker.resting import Batch, BatchError, next_batch
-from worker.sheet_verdicts import Known, Row, judged, told_apart
+from worker.sheet_verdicts import CONTRADICTED, Known, Row, disputed, judged, told_apart
 
 # At most two letters a row: as many at once as an act on many writes.
 BATCH = 50
@@ -93,7 +94,11 @@ class Importing:
         rows = told_apart(rows, twins(connection, sheet, rows))
         rows = self._with_known(connection, rows)
         connection.execute(VERDICTS, columns_of(sheet, rows))
-        counts = {verdict: sum(row.verdict is verdict for row in rows) for verdict in Verdict}
+        counts = Counter(row.verdict for row in rows)
+        others = disputed(rows)
+        problems = [CONTRADICTED.format(line=line) for line in others.values()]
+        taken_back = connection.execute(TAKEN_BACK, [[*others], problems, sheet.id, sheet.place])
+        counts.update({Verdict.BAD: taken_back.rowcount, Verdict.GOOD: -taken_back.rowcount})
         note(connection, sheet, rows, counts=counts, is_over=len(rows) < size, now=now)
         return Batch(times=TIMES_OF_A_CHECK)
 
@@ -144,7 +149,13 @@ KNOWN = "SELECT key, state, expires_at FROM authorizations WHERE key = ANY(%s)"
 CODES = "SELECT fingerprint, key FROM codes WHERE fingerprint = ANY(%s)"
 TWINS = """
 SELECT DISTINCT ON (key) key, line, fingerprint FROM sheet_rows
-WHERE import_id = %s AND key = ANY(%s) AND verdict IN ('good', 'again') AND line <= %s ORDER BY key, line
+WHERE import_id = %s AND key = ANY(%s) AND fingerprint IS NOT NULL AND line <= %s ORDER BY key, line
+"""
+# Of batches before; within its own a row has its verdict by then.
+TAKEN_BACK = """
+UPDATE sheet_rows SET verdict = 'bad', problem = t.problem, sealed = NULL
+FROM unnest(%s::int4[], %s::text[]) AS t (line, problem)
+WHERE import_id = %s AND sheet_rows.line = t.line AND sheet_rows.line <= %s AND verdict = 'good'
 """
 FORGET = "UPDATE sheet_rows SET sealed = NULL WHERE import_id = %s AND line = ANY(%s)"
 

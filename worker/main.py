@@ -5,15 +5,14 @@ Started as `everspark worker`, inside `everspark up`, or by dramatiq's own comma
 
 from __future__ import annotations
 
-from contextlib import suppress
+from datetime import timedelta
 
 import dramatiq
 import structlog
-from prometheus_client import start_http_server
 from sqlalchemy import Engine
 
 from infra import logs, memory, signals, tracing
-from infra.broker import make_broker, make_nudges
+from infra.broker import Nudges, make_broker, make_nudges
 from infra.clock import Clock, SystemClock
 from infra.database import make_engine
 from infra.metrics import Metrics
@@ -56,6 +55,15 @@ def make_worker(broker: dramatiq.Broker, settings: Settings) -> dramatiq.Worker:
     return dramatiq.Worker(broker, worker_threads=settings.worker_threads, worker_timeout=100)
 
 
+def take_up(nudges: Nudges) -> None:
+    """Acts and imports that a worker had in hand when it died go on at once, not when a sweep finds them neglected.
+
+    Its own nudge may have died with it while the key is still held: so it is another one, which counts from now on.
+    """
+    nudges.bulks_in(timedelta())
+    nudges.imports_in(timedelta())
+
+
 def make_watchman(engine: Engine, clock: Clock, settings: Settings, vault: Vault) -> Watchman:
     """What goes round beside the actors, as long as the worker runs."""
     channels, limits, rules = channels_of(settings), watch_limits_of(settings), rules_of(settings, vault)
@@ -68,20 +76,19 @@ def assemble(settings: Settings) -> dramatiq.Broker:
     tracing.configure(settings.otlp_endpoint)
     broker, clock = make_broker(settings.redis_url), SystemClock()
     metrics = Metrics()
-    if settings.metrics_port:
-        # Several worker processes of one machine may be told the same port: the first one answers.
-        with suppress(OSError):
-            start_http_server(settings.metrics_port, addr=settings.host, registry=metrics.registry)
+    metrics.serve(host=settings.host, port=settings.metrics_port)
     engine, vault = make_engine(settings.database_url), Vault(load_key(settings))
+    nudges = make_nudges(broker)
     declare(
         broker,
         engine=engine,
         clock=clock,
         settings=settings,
-        nudges=make_nudges(broker),
+        nudges=nudges,
         vault=vault,
         tiktok=make_tiktok(settings, clock),
         metrics=metrics,
     )
     broker.add_middleware(make_watchman(engine, clock, settings, vault))
+    take_up(nudges)
     return broker

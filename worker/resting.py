@@ -29,7 +29,7 @@ TENDED_FOR = timedelta(minutes=1)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Batch:
-    """What one batch did. `must_rest`: nothing, since the mailboxes have enough to do. `times`: the rest, by what it took."""
+    """What one batch did. `must_rest`: nothing, since others have enough to do. `times`: the rest, by what it took."""
 
     mailboxes: frozenset[int] = frozenset()
     must_rest: bool = False
@@ -59,10 +59,12 @@ def next_batch(
     number = None
     try:
         with hot(engine) as connection:
-            number = _next(connection, work, only)
-            if number is None:
+            number = _next(connection, work, only, now=clock.now())
+            if number is None and not may_any_rest(connection, work):
                 return None
             tend(connection, work, now=clock.now(), only=only)
+            if number is None:
+                return Batch(must_rest=True)
             if backlog(connection, now=clock.now()) > MOST_BACKLOG:
                 return Batch(must_rest=True)
             return do(connection, work.need(connection, number), clock.now())
@@ -102,11 +104,18 @@ def tend(connection: psycopg.Connection[Any], work: LongWork[P], *, now: datetim
     connection.execute(query.encode(), [now + TENDED_FOR, only])
 
 
-def _next(connection: psycopg.Connection[Any], work: LongWork[P], only: int | None) -> int | None:
+def may_any_rest(connection: psycopg.Connection[Any], work: LongWork[P]) -> bool:
+    """Whether an open one may be resting. What it waited for may be over by now: not asked, so that no chain ends by it."""
+    query = f"SELECT EXISTS (SELECT FROM {work.table} WHERE {OPEN} AND {work.may_rest})"
+    row = connection.execute(query.encode()).fetchone()
+    return row is not None and bool(row[0])
+
+
+def _next(connection: psycopg.Connection[Any], work: LongWork[P], only: int | None, *, now: datetime) -> int | None:
     """Who has the row has the turn. The one with least to do first, so that a small one does not wait for a large one."""
     query = f"""
-    SELECT id FROM {work.table} WHERE {OPEN} AND coalesce(id = %s::int8, true)
+    SELECT id FROM {work.table} WHERE {OPEN} AND coalesce(id = %(only)s::int8, true) AND NOT ({work.may_rest} AND {work.rests})
     ORDER BY {work.left}, id LIMIT 1 FOR UPDATE SKIP LOCKED
     """
-    row = connection.execute(query.encode(), [only]).fetchone()
+    row = connection.execute(query.encode(), {"only": only, "now": now}).fetchone()
     return int(row[0]) if row else None

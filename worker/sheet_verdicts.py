@@ -11,10 +11,14 @@ from domain.sheet_rows import Held
 from infra.bulk_tables import Verdict
 from infra.inbox import Letter
 
+CONTRADICTED = "Line {line} says something else of the same post. Keep one of the two."
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """One row and what is to be said of it. `held` is None where it cannot be read."""
+    """One row and what is to be said of it. `held` is None where it cannot be read. `other`: the first line about the same post,
+    where that says something else.
+    """
 
     line: int
     key: str | None = None
@@ -24,6 +28,7 @@ class Row:
     code: str | None = field(default=None, repr=False)
     verdict: Verdict = Verdict.GOOD
     problem: str | None = None
+    other: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,8 +40,24 @@ class Known:
 
 
 def told_apart(rows: Sequence[Row], first: Mapping[str, tuple[int, str]]) -> list[Row]:
-    """Of two rows about one post the later one is told twice, or contradicts."""
-    return list(_told_apart(rows, dict(first)))
+    """Of two rows about one post the later one is told twice, or contradicts: then neither is right, wherever it stands."""
+    told = list(_told_apart(rows, dict(first)))
+    others = disputed(told)
+    return [contradicted(row, others[row.line]) if row.line in others else row for row in told]
+
+
+def disputed(rows: Sequence[Row]) -> dict[int, int]:
+    """Lines of which a later one says something else, each with the first that does."""
+    found: dict[int, int] = {}
+    for row in rows:
+        if row.other is not None:
+            found.setdefault(row.other, row.line)
+    return found
+
+
+def contradicted(row: Row, line: int) -> Row:
+    """`line` is of the row that says something else."""
+    return replace(row, verdict=Verdict.BAD, problem=CONTRADICTED.format(line=line))
 
 
 def _told_apart(rows: Sequence[Row], first: dict[str, tuple[int, str]]) -> Iterator[Row]:
@@ -50,8 +71,7 @@ def _told_apart(rows: Sequence[Row], first: dict[str, tuple[int, str]]) -> Itera
         elif fingerprint == row.fingerprint:
             yield replace(row, verdict=Verdict.AGAIN, problem=f"It says the same as line {line}.")
         else:
-            problem = f"Line {line} says something else of the same post. Keep one of the two."
-            yield replace(row, verdict=Verdict.BAD, problem=problem)
+            yield replace(contradicted(row, line), other=line)
 
 
 def judged(row: Row, known: Known | None, *, has_code: bool) -> Row:

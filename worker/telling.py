@@ -97,16 +97,16 @@ def _tell_one(teller: Teller, kinds: Sequence[str]) -> str | None:
             raise
         except Exception as error:
             outbox.failed(connection, debt, f"the message could not be written: {error!r}"[:500], now=now)
-            log.exception("channel_broken", **_ids(debt))
+            log.exception("channel_broken", **debt.ids)
             return "failed"
         match seen:
             case NotNeeded():
                 outbox.cancelled(connection, debt, seen.reason, now=now)
-                log.info("channel_cancelled", **_ids(debt), reason=seen.reason)
+                log.info("channel_cancelled", **debt.ids, reason=seen.reason)
                 return "cancelled"
             case Waits():
                 if outbox.wait(connection, debt, seen.reason, now=now, due_at=seen.until):
-                    log.info("channel_waiting", **_ids(debt), reason=seen.reason)
+                    log.info("channel_waiting", **debt.ids, reason=seen.reason)
                 return "looking" if seen.is_looking else "waiting"
             case Message():
                 pass
@@ -140,15 +140,15 @@ def _settle(teller: Teller, debt: Debt, message: Message, outcomes: list[tuple[s
         unknown = next((each for _, each in outcomes if isinstance(each, Unknown)), None)
         if unknown is not None:
             outbox.uncertain(connection, debt, unknown.reason, now=now)
-            log.error("channel_uncertain", **_ids(debt), reason=unknown.reason)
+            log.error("channel_uncertain", **debt.ids, reason=unknown.reason)
             return "uncertain"
         refused = next((each for _, each in outcomes if isinstance(each, Refused | TryLater)), None)
         if refused is not None:
             outbox.failed(connection, debt, refused.reason, now=now)
-            log.warning("channel_refused", **_ids(debt), reason=refused.reason)
+            log.warning("channel_refused", **debt.ids, reason=refused.reason)
             return "failed"
         outbox.done(connection, debt, now=now)
-    log.info("channel_sent", **_ids(debt), addresses=len(message.urls))
+    log.info("channel_sent", **debt.ids, addresses=len(message.urls))
     return "done"
 
 
@@ -164,9 +164,5 @@ def _postpone(
     due_at = now + RETRIES[debt.attempts - 1]
     reached = [*debt.payload.get("reached", []), *settled]
     outbox.put_off(connection, debt, later.reason, due_at=due_at, now=now, put={"reached": reached})
-    log.info("channel_postponed", **_ids(debt), reason=later.reason, due_at=due_at.isoformat())
+    log.info("channel_postponed", **debt.ids, reason=later.reason, due_at=due_at.isoformat())
     return "postponed"
-
-
-def _ids(debt: Debt) -> dict[str, Any]:
-    return {"outbox_id": debt.id, "kind": debt.kind, "key": debt.key, "attempts": debt.attempts}

@@ -19,7 +19,7 @@ from infra import outbox, watched
 from infra.channel_urls import Channels
 from infra.channels import AppriseMessenger, Messenger
 from infra.clock import Clock
-from infra.database import OUTAGES, hot
+from infra.database import OUTAGES, hot, reason_of
 from infra.watched import Limits
 from worker.climbing import ALERTS_LOCK, Rules, Tally, say_alerts
 
@@ -80,7 +80,7 @@ class Watchman(dramatiq.Middleware):
             try:
                 self._go_round()
             except OUTAGES as error:
-                log.info("work_postponed", actor="watch", error=type(error).__name__)
+                log.info("work_postponed", actor="watch", reason=reason_of(error))
             except Exception:
                 # A watch that ends for one mishap is one that nobody misses.
                 log.exception("watch_failed")

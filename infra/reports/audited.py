@@ -9,10 +9,34 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
+from infra.reports.wanting import WantedError
+
 Connection = psycopg.Connection[Any]
 Row = dict[str, Any]
 HIGHEST = 2**63 - 1
 LONGEST = 320
+
+# All that is ever noted, by the first word of its name.
+KNOWN: Mapping[str, tuple[str, ...]] = {
+    "act": ("ask", "snooze", "look", "need", "unbind", "revoke", "paused", "resumed", "ended", "undone"),
+    "advertiser": ("connected", "disconnected", "look_wanted"),
+    "authorizations": ("exported",),
+    "creator": ("snoozed", "away", "opted_out", "opted_in", "payment_due", "link_made", "links_revoked"),
+    "endpoint": ("added", "rotated", "disabled", "enabled", "removed", "replayed"),
+    "events": ("replayed",),
+    "forecast": ("exported",),
+    "import": ("uploaded", "applied", "exported", "paused", "resumed", "ended"),
+    "outbox": ("retry", "arrived"),
+    "person": (
+        *("invited", "joined", "uninvited", "signed_in", "signed_out", "refused", "password_set", "password_changed"),
+        *("bound", "role", "disabled", "enabled"),
+    ),
+    "producer": ("added", "rotated", "disabled", "enabled"),
+    "renewal": ("suggested",),
+    "token": ("made", "revoked"),
+    "view": ("saved", "deleted"),
+}
+ACTS = tuple(f"{first}.{second}" for first, seconds in KNOWN.items() for second in seconds)
 
 # Each condition stands only where it is asked for: the indexes by actor and by subject are used, and the order is theirs.
 # What was done to several that were chosen has an index of its own, and is read beside it.
@@ -45,9 +69,14 @@ class Wanted:
 
 
 def wanted_of(told: Mapping[str, str]) -> Wanted:
-    """Texts that are too long are cut: they match nothing."""
+    """Texts that are too long are cut: they match nothing. Raises WantedError for an act that there is not."""
     words = {name: told.get(name, "").strip().replace("\x00", "")[:LONGEST] for name in CONDITIONS}
-    return Wanted(**words)
+    wanted = Wanted(**words)
+    first = wanted.act.partition(".")[0]
+    if wanted.act not in ("", *KNOWN, *ACTS):
+        there_are = [each for each in ACTS if first in KNOWN and each.startswith(f"{first}.")] or KNOWN
+        raise WantedError(f"No act is called like that; there are {', '.join(there_are)}.")
+    return wanted
 
 
 def page(connection: Connection, wanted: Wanted, *, before: int | None = None, limit: int) -> list[Row]:

@@ -1,4 +1,4 @@
-"""All that climbed to a person and is open, as its page lists it: the most money first, a page at a time."""
+"""All that climbed to a person and is open, a page at a time: what is at risk by its money, then what has lapsed."""
 
 from __future__ import annotations
 
@@ -43,7 +43,11 @@ def page(
     """Those after the place `after`; from the beginning without one. Raises PlaceError."""
     risk, number = _place(after)
     rows = connection.execute(PAGE, {"risk": risk, "id": number, "limit": limit + 1}).fetchall()
-    items = climbed(connection, settings, [row[0] for row in rows[:limit]], now=now)
+    risks: dict[int, Decimal] = dict(rows[:limit])
+    # By the same measure as the pages follow each other; where that says nothing, by what was lost.
+    items = sorted(
+        climbed(connection, settings, list(risks), now=now), key=lambda item: (risks[item.id], item.most), reverse=True
+    )
     last = rows[limit - 1] if len(rows) > limit else None
     return Climbed(items=items, more=f"{last[1]}:{last[0]}" if last else "")
 

@@ -28,6 +28,9 @@ SAID: dict[str, str] = {
     "message_waits": "a message that asks for it waits for its turn already",
     "asked_as_suggested": "in this period it was asked for out of turn already",
     "no_creator": "it is not known who its creator is",
+    "no_email": "the creator has no e-mail address",
+    # An operator may have said so as well, and no row knows who did.
+    Patience.SNOOZED: "the creator is snoozed: they, or an operator for them, said not before a later day",
     "not_connected": "its advertiser is not connected to TikTok",
     "no_post": "it is an account's access, and only posts are unbound",
     "not_ended": "it has not ended",
@@ -61,6 +64,7 @@ OBJECTIONS: dict[Act, tuple[Objection, ...]] = {
         Objection("authorizations.next_action IS DISTINCT FROM 'ask'", "authorizations.why"),
         _because("asked_as_suggested", "authorizations.suggestion IS NOT NULL AND authorizations.suggested_at IS NULL"),
         NO_CREATOR,
+        _because("no_email", "creators.email IS NULL"),
         _because(Patience.OPTED_OUT, "creators.opted_out_at IS NOT NULL"),
         _because(Patience.PAYMENT_DUE, "creators.payment_due_since IS NOT NULL"),
         _because(Patience.SNOOZED, "creators.snoozed_until > %(act_now)s"),

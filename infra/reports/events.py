@@ -17,6 +17,8 @@ from psycopg.rows import dict_row
 
 from domain.filter_texts import pairs_in, strange
 from domain.filters import FilterError
+from infra.kept_events import KEPT, TOLD
+from infra.reports.wanting import WantedError
 from infra.tables import INBOX_OUTCOMES, Handling
 
 Connection = psycopg.Connection[Any]
@@ -27,6 +29,9 @@ LONGEST = 200
 # What a person may let try again.
 REPLAYABLE = (Handling.QUARANTINED, Handling.PARKED, Handling.EARLY)
 OUTCOMES = tuple(dict.fromkeys((*map(str, REPLAYABLE), str(Handling.READY), *map(str, INBOX_OUTCOMES))))
+TYPES = tuple(sorted({*KEPT, *TOLD}))
+# TikTok's own webhooks are kept under names of its own, which nobody can list.
+HINTS = "tiktok."
 AGES = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=30)}
 HIGHEST = 2**63 - 1
 
@@ -76,10 +81,6 @@ FROM (SELECT seq, sender, outcome, received_at FROM inbox ORDER BY seq DESC LIMI
 WHERE sender LIKE 'producer:%%' AND received_at >= %s GROUP BY sender
 """
 BEYOND = "SELECT received_at >= %(since)s FROM inbox ORDER BY seq DESC LIMIT 1 OFFSET %(window)s"
-
-
-class WantedError(ValueError):
-    """A filter that cannot be read; the sentence names the part."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -135,6 +136,8 @@ def wanted_of(told: Mapping[str, str]) -> Wanted:
     wanted = Wanted(**{each.name: told.get(each.name, "").strip() for each in fields(Wanted)})
     if wanted.outcome and wanted.outcome not in OUTCOMES:
         raise WantedError(f"The outcome is one of {', '.join(OUTCOMES)}.")
+    if wanted.type and wanted.type not in TYPES and not wanted.type.startswith(HINTS):
+        raise WantedError(f"The type is one of {', '.join(TYPES)}, or one of TikTok's own, such as {HINTS}ping.")
     if wanted.age and wanted.age not in AGES:
         raise WantedError(f"The age is one of {', '.join(AGES)}.")
     for number in (wanted.first, wanted.last):

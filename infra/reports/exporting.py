@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from domain.explaining import told_why
+from domain.money import in_cents
 from infra.reports.listing import Row
 
 T = TypeVar("T")
@@ -26,6 +27,10 @@ def told_at(at: datetime | None) -> str:
 
 def _at(name: str) -> Callable[[Row], str]:
     return lambda row: told_at(row[name])
+
+
+def _amount(name: str) -> Callable[[Row], str]:
+    return lambda row: "" if row[name] is None else in_cents(row[name])
 
 
 def _as_it_is(name: str) -> Callable[[Row], Any]:
@@ -47,8 +52,8 @@ COLUMNS: dict[str, Callable[[Row], Any]] = {
     "begins (UTC)": _at("starts_at"),
     "ends (UTC)": _at("expires_at"),
     "needed until (UTC)": _at("needed_until"),
-    "spend a day": _as_it_is("spend_a_day"),
-    "at risk": _as_it_is("at_risk"),
+    "spend a day": _amount("spend_a_day"),
+    "at risk": _amount("at_risk"),
     "currency": _as_it_is("currency"),
     "next": _as_it_is("next_action"),
     "next at (UTC)": _at("next_action_at"),

@@ -25,7 +25,7 @@ from infra import waiting
 from infra.reports.matching import RUNNING, Found, condition, first, has_days, states_of
 from infra.reports.piecewise import piecewise
 from infra.reports.places import PlaceError
-from infra.sightings import CONFIRMED_AT
+from infra.sightings import CONFIRMED_AT, MISSING_SINCE
 from infra.tables import quoted
 
 Row = dict[str, Any]
@@ -197,7 +197,8 @@ COLUMNS = f"""
 SELECT authorizations.id, authorizations.key, authorizations.advertiser_id, item_id, account_handle, item_url, route, state,
     state_reason, state_since, condition, reference, starts_at, expires_at, needed_until, spend_a_day, at_risk,
     authorizations.currency, next_action, next_action_at, why, creator_id, creators.handle, creators.name AS creator,
-    advertisers.name AS advertiser, {CONFIRMED_AT} AS confirmed_at, authorizations.created_at
+    advertisers.name AS advertiser, {CONFIRMED_AT} AS confirmed_at, {MISSING_SINCE} AS missing_since,
+    authorizations.created_at
 FROM authorizations
 LEFT JOIN creators ON creators.id = creator_id
 LEFT JOIN advertisers ON advertisers.advertiser_id = authorizations.advertiser_id

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import psycopg
@@ -94,7 +94,7 @@ def states_of(wanted: Filter) -> frozenset[State]:
 
 def has_days(wanted: Filter) -> bool:
     """Whether an end is asked for, so that what has none cannot match."""
-    return wanted.left_from is not None or wanted.left_to is not None
+    return any(part is not None for part in (wanted.left_from, wanted.left_to, wanted.ends_from, wanted.ends_to))
 
 
 def is_ahead(wanted: Filter) -> bool:
@@ -147,6 +147,10 @@ def _days(wanted: Filter, states: frozenset[State]) -> str:
         within.append(f"{ENDS_AT} >= %(left_from)s")
     if wanted.left_to is not None:
         within.append(f"{ENDS_AT} <= %(left_to)s")
+    if wanted.ends_from is not None:
+        within.append(f"{ENDS_AT} >= %(ends_from)s")
+    if wanted.ends_to is not None:
+        within.append(f"{ENDS_AT} < %(ends_to)s")
     bounds = " AND ".join(within)
     if State.EXPIRED not in states or states == {State.EXPIRED}:
         return bounds
@@ -163,10 +167,17 @@ def _values(wanted: Filter, now: datetime) -> dict[str, Any]:
         "risk_from": wanted.risk_from,
         "left_from": _away(now, wanted.left_from),
         "left_to": _away(now, wanted.left_to),
+        "ends_from": _midnight(wanted.ends_from),
+        "ends_to": _away(_midnight(wanted.ends_to), 1),
         "unconfirmed": _away(now, -wanted.unconfirmed) if wanted.unconfirmed is not None else None,
         **searching.values(wanted.search),
     }
 
 
-def _away(now: datetime, days: int | None) -> datetime | None:
-    return None if days is None else now + days * A_DAY
+def _away(now: datetime | None, days: int | None) -> datetime | None:
+    return None if now is None or days is None else now + days * A_DAY
+
+
+def _midnight(day: date | None) -> datetime | None:
+    """The first instant of a date."""
+    return None if day is None else datetime.combine(day, time(), UTC)

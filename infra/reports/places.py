@@ -9,4 +9,6 @@ class PlaceError(ValueError):
     """
 
     def __init__(self) -> None:
-        super().__init__("The address names no place in this list: begin without `after`, and go on from there.")
+        super().__init__(
+            "The address names no place in this list: begin without `after` (or `before`), and go on from there."
+        )

@@ -88,7 +88,7 @@ def read(
         endings=ended(connection, now=now, key=key),
         owed=waiting.owed_to(connection, row["id"], key),
         message=waiting.with_messages(connection, [row])[0]["message"],
-        post=post_of(connection, key, policy=policy, now=now),
+        post=post_of(connection, known, policy=policy, now=now),
         next_step=next_step(row, spoken(connection, row["id"])),
     )
 
@@ -135,9 +135,9 @@ def worths(connection: Connection, keys: Sequence[str], *, now: datetime) -> dic
     return {key: worth(found[key], days[key], now=now) if key in found else Worth() for key in keys}
 
 
-def post_of(connection: Connection, key: str, *, policy: PostPolicy, now: datetime) -> Row | None:
+def post_of(connection: Connection, known: Authorization, *, policy: PostPolicy, now: datetime) -> Row | None:
     """What TikTok last showed, and what is to be said of it; None where it was never seen."""
-    sighting = sightings.load(connection, [key]).get(key)
+    sighting = sightings.load(connection, [known.key]).get(known.key)
     if sighting is None:
         return None
     shown = {
@@ -152,7 +152,9 @@ def post_of(connection: Connection, key: str, *, policy: PostPolicy, now: dateti
     if sighting.is_account:
         return shown | {"refusals": [], "warnings": [], "advice": []}
     # Bound already, so the code of the post that it builds on was there.
-    verdict = judge(sightings.post_of(sighting), policy=policy, now=now, has_original_code=True)
+    was_authorized = known.state is not State.REQUESTED
+    post = sightings.post_of(sighting)
+    verdict = judge(post, policy=policy, now=now, has_original_code=True, was_authorized=was_authorized)
     return shown | {
         "refusals": [
             {"code": each.symbol, "sentence": each.cause, "next_step": each.remedy} for each in verdict.refusals

@@ -20,14 +20,15 @@ from domain.money import ZERO
 from infra import waiting
 from infra.database import hot, snapshot
 from infra.reports import calendar
-from infra.reports.calendar import Day
+from infra.reports.calendar import Ahead
 from infra.tables import RUNNING
 
 SOON = timedelta(days=7)
 DAYS_AHEAD = 90
 # How many of those that lapse soon are named, the largest first: more than any page shows.
 MOST_NAMED, MOST_REASONS = 100, 20
-PORTFOLIO, AHEAD, WAITS = "portfolio", "ahead", "waits"
+# Another shape has another name: what an earlier version kept is never read as this one's.
+PORTFOLIO, AHEAD, WAITS = "portfolio", "dates", "waits"
 
 IS_SOON = f"{RUNNING} AND expires_at <= %(soon)s"
 # One pass over the table; what is known of money is so of few columns.
@@ -118,8 +119,8 @@ def portfolio(connection: psycopg.Connection[Any], *, now: datetime) -> Portfoli
     )
 
 
-def ahead(connection: psycopg.Connection[Any], *, now: datetime) -> list[Day]:
-    """The days of the calendar from the instant on at which they were summed up last."""
+def ahead(connection: psycopg.Connection[Any], *, now: datetime) -> Ahead:
+    """The days of the calendar from the one on at which they were summed up last."""
     at, body = _read(connection, AHEAD) or (now, _ahead(connection, now))
     return calendar.kept(body, at=at, count=DAYS_AHEAD)
 
@@ -150,7 +151,7 @@ def _portfolio(connection: psycopg.Connection[Any], now: datetime) -> dict[str, 
 
 
 def _ahead(connection: psycopg.Connection[Any], now: datetime) -> dict[str, Any]:
-    return calendar.told(calendar.days(connection, now=now, count=DAYS_AHEAD))
+    return calendar.told(calendar.ahead(connection, now=now, count=DAYS_AHEAD))
 
 
 def _waits(connection: psycopg.Connection[Any], remedy_of: Callable[[str], str | None]) -> dict[str, Any]:

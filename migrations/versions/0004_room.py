@@ -22,7 +22,6 @@ TABLES = (
     *("deliveries", "sheet_rows", "imports", "bulk_marks", "bulks", "summaries", "alerts", "api_answers"),
     *("audit", "saved_views", "api_tokens", "invitations", "sessions", "users"),
 )
-RUNS = f"{RUNNING} AND expires_at IS NOT NULL"
 ENDED = "state IN ('expired', 'revoked') AND expires_at IS NOT NULL"
 INDEXES = (
     *("state", "at_risk", "at_risk_oddly", "currency", "changed", "ended"),
@@ -280,25 +279,22 @@ def _lists() -> None:
     index("state", ["state", "id"])
     op.drop_index("authorizations_advertiser", "authorizations")
     index("advertiser", ["advertiser_id", "id"], include=["state", "expires_at"])
-    op.drop_index("authorizations_expire", "authorizations")
-    index("expire", ["expires_at", "id"], RUNS, include=["currency"])
     op.drop_index("authorizations_creator", "authorizations")
     index("creator", ["creator_id", "id"], "creator_id IS NOT NULL")
     index("at_risk", ["at_risk", "id"], AT_RISK, include=["state", "expires_at"])
     index("at_risk_oddly", ["at_risk", "id"], f"{AT_RISK} AND (route <> 'code' OR state <> 'active')")
     index("currency", ["currency", "id"], "currency IS NOT NULL")
     index("changed", ["state_since", "id"], include=["state", "expires_at", "condition"])
-    index("ended", ["expires_at", "id"], ENDED, include=["state"])
+    index("ended", ["expires_at", "id"], ENDED)
     index("route", ["route", "expires_at", "id"], "route <> 'code'")
     index("route_changed", ["route", "state_since", "id"], "route <> 'code'")
     index("condition", ["condition", "expires_at", "id"], "condition <> 'public'")
-    index("reference", [sa.text("lower(reference) text_pattern_ops"), "id"], "reference IS NOT NULL")
+    index("reference", ["reference", "id"], "reference IS NOT NULL", ops={"reference": "text_pattern_ops"})
     index("account", ["account_handle"], "account_handle IS NOT NULL", ops={"account_handle": "text_pattern_ops"})
     index("item", ["item_id"], "item_id IS NOT NULL")
     index("unsighted", ["id"], f"{RUNNING} AND NOT is_sighted")
     op.create_index("sightings_doubtful", "sightings", ["key"], postgresql_where=sa.text(DOUBTFUL))
     op.create_index("codes_last", "codes", ["last"])
-    op.create_index("advertisers_named", "advertisers", [sa.text("lower(name)"), "advertiser_id"])
     op.add_column("inbox", word("traceparent"))
     op.add_column("inbox", record("headers"))
     op.create_index("inbox_traced", "inbox", ["key"], postgresql_where=sa.text("traceparent IS NOT NULL"))
@@ -309,7 +305,7 @@ def _lists() -> None:
 
 def index(
     name: str,
-    columns: list[Any],
+    columns: list[str],
     where: str | None = None,
     *,
     ops: dict[str, str] | None = None,
@@ -329,16 +325,14 @@ def downgrade() -> None:
     op.drop_index("creators_handle_prefix", "creators")
     op.drop_index("outbox_troubled", "outbox")
     op.drop_index("codes_last", "codes")
-    op.drop_index("advertisers_named", "advertisers")
     op.drop_index("inbox_traced", "inbox")
     op.drop_index("sightings_doubtful", "sightings")
     op.drop_column("inbox", "headers")
     op.drop_column("inbox", "traceparent")
-    for name in (*INDEXES, "advertiser", "creator", "expire"):
+    for name in (*INDEXES, "advertiser", "creator"):
         op.drop_index(f"authorizations_{name}", "authorizations")
     index("advertiser", ["advertiser_id", "id"])
     index("creator", ["creator_id"], "creator_id IS NOT NULL")
-    index("expire", ["expires_at", "id"], RUNS)
     for name in ("need_stated_at", "measured", "spend_a_day", "at_risk", "currency", "is_sighted"):
         op.drop_column("authorizations", name)
     for name in TABLES:

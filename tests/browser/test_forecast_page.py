@@ -90,9 +90,9 @@ def test_everybody_can_read_it(browser: Browser, address: str, viewport: Viewpor
 def test_on_a_phone_each_fact_has_its_name_and_no_zone_is_broken_in_a_word(browser: Browser, address: str) -> None:
     page, _ = opened(browser, f"{address}/forecast", PHONE, "light", scripts=True)
 
-    asked = page.get_by_role("region", name="The largest lapses").locator("td").nth(3)
+    asked = page.get_by_label("The largest lapses").locator("td").nth(3)
     assert asked.evaluate("cell => getComputedStyle(cell, '::before').display") != "none"
-    zones = page.get_by_role("region", name="The next messages").locator("small", has_text="America")
+    zones = page.get_by_label("The next messages").locator("small", has_text="America")
     assert zones.count() > 0
     assert zones.evaluate_all(WORDS) == [1] * (2 * zones.count())
 
@@ -101,7 +101,7 @@ def test_its_times_tell_the_reader_s_own_on_hover(browser: Browser, address: str
     page, complaints = opened(browser, f"{address}/forecast", DESKTOP, "light", scripts=True)
 
     for name in ("The largest lapses", "The next messages"):
-        at = page.get_by_role("region", name=name).locator("time").first
+        at = page.get_by_label(name).locator("time").first
         at.hover()
         expect(at).to_have_attribute("title", re.compile(r"^2026-\d\d-\d\d \d\d:\d\d:\d\d UTC\n.*2026"))
         expect(at).to_have_text(re.compile(r"^2026-\d\d-\d\d \d\d:\d\d$"))
@@ -116,5 +116,5 @@ def test_without_scripts_it_is_found_in_the_menu_and_nothing_is_refused(browser:
 
     expect(page.get_by_role("heading", name="Forecast")).to_be_visible()
     expect(page.get_by_role("img", name="Messages and lapses of each day")).to_be_visible()
-    assert page.get_by_role("region", name="The largest lapses").get_by_role("row").count() > 5
+    assert page.get_by_label("The largest lapses").get_by_role("row").count() > 5
     assert complaints == []

@@ -54,4 +54,4 @@ def test_a_quarantined_event_is_found_from_today_mended_and_replayed(
     showroom.settles(engine, clock)
 
     page.goto("/events?outcome=moved&type=authorization.requested")
-    assert page.get_by_role("region", name="Events").get_by_role("row").count() == 1 + 1 + 3
+    assert page.get_by_label("Events", exact=True).get_by_role("row").count() == 1 + 1 + 3

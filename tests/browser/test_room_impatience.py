@@ -155,7 +155,7 @@ def test_an_authorization_with_a_long_life_is_still_a_page(browser: Browser, day
 
     assert len(page.content().encode()) < LARGEST
     assert page.evaluate(WIDTH) <= PHONE["width"]
-    expect(page.get_by_role("region", name="Ads").get_by_role("row")).to_have_count(1 + 20)
+    expect(page.get_by_label("Ads", exact=True).get_by_role("row")).to_have_count(1 + 20)
     expect(page.get_by_text("481 more")).to_be_visible()
     page.get_by_role("link", name="Further back").click()
     expect(page.get_by_role("link", name="Back to the newest")).to_be_visible()

@@ -80,7 +80,7 @@ def is_still_the_same(page: Page) -> bool:
 
 def asks_now(page: Page) -> None:
     """From Today to a confirmed ask, and back to the authorization's page."""
-    lapses = page.get_by_role("region", name="Ends within 7 days")
+    lapses = page.get_by_label("Ends within 7 days")
     expect(lapses.get_by_role("row").nth(1)).to_contain_text("1,800 EUR")
     expect(lapses.get_by_role("row").nth(1)).to_contain_text("not yet")
     lapses.get_by_role("link", name="@ana.dances").click()
@@ -203,7 +203,7 @@ def test_everything_that_a_filter_matches_is_snoozed_and_stands_as_before_after_
     day.rests()
     assert snoozed(day) == {"creator.0": None, "creator.1": "2026-12-01", "creator.2": None, "somebody.else": None}
     page.goto("/acts")
-    expect(page.get_by_role("region", name="Acts").get_by_role("row").nth(2)).to_contain_text("undone")
+    expect(page.get_by_label("Acts", exact=True).get_by_role("row").nth(2)).to_contain_text("undone")
     page.goto("/creators")
     page.get_by_role("link", name="@creator.1").click()
     expect(page.get_by_role("region", name="Facts")).to_contain_text("2026-12-01 10:00 UTC")
@@ -244,7 +244,7 @@ def test_an_event_that_raised_is_read_and_replayed_and_so_are_all_that_match(bro
     # Today leads to what waits in quarantine, with the traceback of each
     page.goto("/")
     page.get_by_role("link", name="3 events raised an error").click()
-    expect(page.get_by_role("region", name="Events").get_by_role("row")).to_have_count(1 + 3)
+    expect(page.get_by_label("Events", exact=True).get_by_role("row")).to_have_count(1 + 3)
     page.get_by_role("link", name="authorization.requested").first.click()
     expect(page.get_by_role("region", name="The last error")).to_contain_text("CheckViolation")
     expect(page.get_by_role("region", name="What it said")).to_contain_text("7400000000000000002")

@@ -60,6 +60,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
 NO_PAGES = {
     "/live",
     "/authorizations.csv",
+    "/forecast/lapses.csv",
+    "/forecast/messages.csv",
     "/authorizations/{advertiser:int}/{subject}",
     "/imports/sample.csv",
     "/imports/{id:int}.csv",

@@ -43,7 +43,7 @@ def test_without_scripts_one_goes_from_the_calendar_to_an_act_and_nothing_is_ref
     page.goto("/calendar")
     expect(page.get_by_role("img", name="At risk, EUR, day by day")).to_be_visible()
     page.goto(f"/advertisers/{agency.ADVERTISER}")
-    page.get_by_role("region", name="The most at risk").get_by_role("link", name="@maya.moves").click()
+    page.get_by_label("The most at risk").get_by_role("link", name="@maya.moves").click()
     page.get_by_role("heading", name="@maya.moves", level=1).wait_for()
     expect(page.get_by_role("img", name="The lifecycle: it is active now")).to_be_visible()
     assert page.get_by_role("button", name="Unbind").is_disabled()
@@ -66,7 +66,7 @@ def test_a_creator_is_snoozed_and_a_link_is_made_and_taken_back(browser: Browser
     page.get_by_role("button", name="Make a fresh link").click()
     assert "/c/" in page.get_by_label("A link to maya.moves's page").last.input_value()
     page.get_by_role("button", name="Take back all that work").click()
-    assert page.get_by_role("region", name="Links to their page").get_by_text("revoked").count() >= 2
+    assert page.get_by_label("Links to their page").get_by_text("revoked").count() >= 2
     expect(page.get_by_role("button", name="Take back")).to_have_count(0)
 
     page.get_by_label("Not to be asked before").fill("2027-02-01")

@@ -120,7 +120,7 @@ def test_dark_is_dark(browser: Browser, address: str) -> None:
 def test_what_lapses_is_told_with_its_person_its_money_and_its_end(browser: Browser, address: str) -> None:
     page, _ = opened(browser, address, java_script_enabled=False)
 
-    row = page.get_by_role("region", name="Ends within 7 days").get_by_role("row").nth(1).inner_text()
+    row = page.get_by_label("Ends within 7 days").get_by_role("row").nth(1).inner_text()
 
     for said in ("@maya.moves", "Maison Alba, Winter 26", "1,200 EUR", "120 EUR a day", "in 5 d 0 h", "not yet"):
         assert said in row
@@ -138,7 +138,7 @@ def test_a_creator_s_answer_is_seen_without_loading_the_page_again(
     page, complaints = opened(browser, address)
     listens(page)
     page.evaluate("window.isTheSamePage = true")
-    lapses = page.get_by_role("region", name="Ends within 7 days").get_by_role("link", name="@maya.moves")
+    lapses = page.get_by_label("Ends within 7 days").get_by_role("link", name="@maya.moves")
     expect(lapses).to_be_visible()
 
     everspark.hears("authorization.extended", expires_at=(clock.now() + 35 * DAY).isoformat())

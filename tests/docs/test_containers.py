@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ VARIABLES = {PREFIX + name.upper() for name in Settings.model_fields}
 COMMANDS = set(getattr(typer.main.get_command(app), "commands", {}))
 OURS = {"migrate", "web", "worker", "scheduler"}
 OBSERVERS = {"prometheus", "grafana"}
+# What the containers are to each other; everything else is the operator's.
+FIXED = {"EVERSPARK_DATABASE_URL", "EVERSPARK_REDIS_URL", "EVERSPARK_BEHIND_TLS", "EVERSPARK_METRICS_PORT"}
 
 
 @pytest.fixture
@@ -51,6 +54,45 @@ def test_everything_that_runs_on_is_looked_at(compose: dict[str, Any], dockerfil
         assert "healthcheck" in service or (name == "web" and "HEALTHCHECK" in dockerfile), name
 
 
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_every_setting_reaches_the_containers_from_one_file(compose: dict[str, Any], name: str) -> None:
+    service = compose["services"][name]
+    # Compose puts the values of the same file into `${…}`: what stands there does not hide it.
+    hidden = {variable for variable, value in service["environment"].items() if f"${{{variable}" not in str(value)}
+
+    assert service["env_file"] == [{"path": ".env", "required": False}]
+    assert hidden <= FIXED
+
+
+def test_what_the_containers_fix_is_said(compose: dict[str, Any]) -> None:
+    said = (ROOT / "docs" / "operations.md").read_text().partition("\n## Containers\n")[2].partition("\n## ")[0]
+
+    assert all(f"`{variable}`" in said for variable in FIXED - {"EVERSPARK_DATABASE_URL", "EVERSPARK_REDIS_URL"})
+    assert "the database, Redis, " in said
+
+
+def test_what_is_secret_beside_the_containers_is_neither_kept_in_git_nor_in_the_image() -> None:
+    for name in (".gitignore", ".dockerignore"):
+        assert {".env", "metrics-token"} <= set((ROOT / name).read_text().splitlines())
+
+
+def test_the_image_has_what_traces_need(dockerfile: str) -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    pinned = set(re.findall(r"^([\w-]+)==", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
+
+    assert "-r requirements.txt" in dockerfile
+    assert {re.split("[<>=]", requirement)[0] for requirement in extras["tracing"]} <= pinned
+
+
+def test_prometheus_finds_the_token_where_the_volume_puts_it() -> None:
+    config = (ROOT / "ops" / "prometheus" / "prometheus.yml").read_text()
+    volume = re.search(r"^ +# - \./metrics-token:(\S+):ro$", (ROOT / "docker-compose.yml").read_text(), re.MULTILINE)
+    web = yaml.safe_load(config.replace("# authorization:", "authorization:"))["scrape_configs"][0]
+
+    assert volume is not None
+    assert web["authorization"] == {"credentials_file": volume[1]}
+
+
 def test_who_only_observes_is_started_on_demand_with_files_that_are_there(compose: dict[str, Any]) -> None:
     profiles = {name: service["profiles"] for name, service in compose["services"].items() if "profiles" in service}
     files = [volume.partition(":")[0] for name in OBSERVERS for volume in compose["services"][name]["volumes"]]
@@ -64,9 +106,11 @@ def test_prometheus_reads_ports_that_processes_answer_on(compose: dict[str, Any]
     targets = {
         target for job in config["scrape_configs"] for group in job["static_configs"] for target in group["targets"]
     }
-    port = compose["services"]["worker"]["environment"]["EVERSPARK_METRICS_PORT"]
+    apart = {
+        name: compose["services"][name]["environment"]["EVERSPARK_METRICS_PORT"] for name in ("worker", "scheduler")
+    }
 
-    assert targets == {"web:8080", f"worker:{port}"}
+    assert targets == {"web:8080", *(f"{name}:{port}" for name, port in apart.items())}
     assert all(job["honor_labels"] for job in config["scrape_configs"])  # sweeps have a label `job` of their own
 
 

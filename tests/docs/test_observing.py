@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
-from infra.metrics import GAUGES, Metrics
+from infra import tracing
+from infra.ledger import JOBS
+from infra.metrics import GAUGES, REFUSALS, Metrics
+from web.problems import REASONS
 
 ROOT = Path(__file__).parents[2]
 PROMETHEUS = ROOT / "ops" / "prometheus"
@@ -86,6 +89,43 @@ def test_each_rule_is_seen_to_be_quiet_and_to_fire() -> None:
     seen = {(case["alertname"], bool(case["exp_alerts"])) for test in cases for case in test["alert_rule_test"]}
 
     assert seen == {(rule["alert"], fires) for rule in RULES for fires in (True, False)}
+
+
+def test_a_count_begins_in_the_rules_tests_with_what_a_fresh_process_shows() -> None:
+    page = Metrics().page().decode()
+    cases = yaml.safe_load((PROMETHEUS / "alerts_test.yml").read_text())["tests"]
+    counts = {each["series"] for case in cases for each in case["input_series"] if "_total" in each["series"]}
+
+    assert counts
+    for series in counts:
+        assert f"\n{series} 0.0\n" in page
+
+
+def test_every_answer_that_refuses_a_delivery_is_counted_from_the_start_and_told() -> None:
+    written = "".join((ROOT / "web" / name).read_text() for name in ("ingress.py", "problems.py"))
+    uncounted = {405}  # nobody's delivery
+    (row,) = re.findall(
+        r"^\| `everspark_deliveries_refused_total` .*$", (ROOT / "docs/metrics.md").read_text(), re.MULTILINE
+    )
+
+    assert {int(status) for status in re.findall(r"Refusal\(\s*(\d+)", written)} | set(REASONS) == {
+        *REFUSALS
+    } | uncounted
+    assert {int(status) for status in re.findall(r"\b[45]\d\d\b", row)} == set(REFUSALS)
+
+
+def test_no_sweep_can_be_missing_in_silence() -> None:
+    (rule,) = (rule for rule in RULES if rule["alert"] == "EversparkSweepMissing")
+
+    assert tuple(re.findall(r'absent\(everspark_sweep_age_seconds\{job="(\w+)"\}\)', rule["expr"])) == JOBS
+
+
+def test_attributes_of_spans_are_documented_by_the_names_under_which_they_are_found() -> None:
+    table = RUNBOOK.partition("\n| Span |")[2].partition("\n\n")[0]
+    written = [word for row in table.splitlines()[2:] for word in re.findall(r"`([^`]+)`", row.rsplit("|", 2)[1])]
+
+    assert written
+    assert [word for word in written if word not in tracing._named({word: 1})] == []  # noqa: SLF001
 
 
 def test_the_dashboard_is_explained_laid_out_and_bound_to_its_source() -> None:

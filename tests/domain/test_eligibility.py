@@ -126,8 +126,9 @@ def test_what_is_not_sure_is_warned_of(code: str, facts: dict[str, Any]) -> None
     assert codes(verdict(**facts).warnings) == [code, "caption_locked"]
 
 
-def test_the_caption_is_always_warned_of() -> None:
+def test_the_caption_is_warned_of_as_long_as_nothing_was_authorized() -> None:
     assert verdict().warnings == (CAPTION_LOCKED,)
+    assert judge(post(), policy=PostPolicy(), now=NOW, was_authorized=True).warnings == ()
 
 
 @pytest.mark.parametrize(("seconds", "is_advised"), [(8, True), (9, False), (15, False), (15.5, True)])
@@ -170,12 +171,14 @@ def test_each_remark_says_what_is_so_and_the_next_step(remark: Remark) -> None:
 
 
 @pytest.mark.parametrize(
-    ("end", "flight_end", "short"), [(30, 30, 0), (30, 29, 0), (30, 30.1, 1), (30, 31, 1), (30, 37.5, 8), (None, 90, 0)]
+    ("end", "flight_end", "short"), [(30, 30, 0), (30, 29, 0), (30, 30.25, 0.25), (30, 37.5, 7.5), (None, 90, 0)]
 )
-def test_a_window_is_short_by_each_day_begun(end: float | None, flight_end: float, short: int) -> None:
-    assert judge_window(ends_at=None if end is None else day(end), flight_end=day(flight_end)) == short
+def test_a_window_is_short_by_what_is_left_of_the_flight(end: float | None, flight_end: float, short: float) -> None:
+    found = judge_window(ends_at=None if end is None else day(end), flight_end=day(flight_end))
+
+    assert found == timedelta(days=short)
 
 
 def test_no_window_is_short_of_an_ad_without_an_end() -> None:
-    assert judge_window(ends_at=day(30), flight_end=None) == 0
-    assert judge_window(ends_at=day(30), flight_end=FOREVER) == 0
+    assert judge_window(ends_at=day(30), flight_end=None) == timedelta()
+    assert judge_window(ends_at=day(30), flight_end=FOREVER) == timedelta()

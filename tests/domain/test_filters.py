@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -11,7 +12,19 @@ from hypothesis import strategies as st
 
 from domain.authorization import State
 from domain.events import Condition, Route
-from domain.filters import MOST_DAYS, PARTS, Complaint, E, Filter, FilterError, pairs_of, read, words_of
+from domain.filters import (
+    FIRST_DAY,
+    LAST_DAY,
+    MOST_DAYS,
+    PARTS,
+    Complaint,
+    E,
+    Filter,
+    FilterError,
+    pairs_of,
+    read,
+    words_of,
+)
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=20).filter(
     lambda text: text.isprintable()
@@ -19,6 +32,7 @@ TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min
 HANDLES = st.from_regex(r"[a-z0-9_.]{1,24}", fullmatch=True)
 AMOUNTS = st.integers(0, 10**10).map(lambda cents: Decimal(cents) / 100)
 DAYS = st.integers(-MOST_DAYS, MOST_DAYS)
+DATES = st.dates(FIRST_DAY, LAST_DAY)
 
 
 def some(words: Iterable[E]) -> st.SearchStrategy[tuple[E, ...]]:
@@ -28,6 +42,7 @@ def some(words: Iterable[E]) -> st.SearchStrategy[tuple[E, ...]]:
 @st.composite
 def filters(draw: st.DrawFn) -> Filter:
     least, most = sorted((draw(DAYS), draw(DAYS)))
+    first, last = sorted((draw(DATES), draw(DATES)))
     return Filter(
         state=draw(some(State)),
         route=draw(some(Route)),
@@ -37,6 +52,8 @@ def filters(draw: st.DrawFn) -> Filter:
         campaign=draw(st.just("") | TEXTS),
         left_from=draw(st.none() | st.just(least)),
         left_to=draw(st.none() | st.just(most)),
+        ends_from=draw(st.none() | st.just(first)),
+        ends_to=draw(st.none() | st.just(last)),
         risk_from=draw(st.none() | AMOUNTS),
         currency=draw(st.sampled_from(["", "EUR", "USD"])),
         unconfirmed=draw(st.none() | st.integers(0, MOST_DAYS)),
@@ -81,6 +98,12 @@ def test_two_addresses_of_one_filter_become_equal() -> None:
         ("state", "running", "one of requested, authorized, active, expired, revoked"),
         ("left_to", "soon", "a whole number of days, at most 3650"),
         ("left_to", "99999", "a whole number of days, at most 3650"),
+        ("ends_from", "tomorrow", "a day, such as 2026-11-25"),
+        ("ends_from", "2026-02-29", "a day, such as 2026-11-25"),
+        ("ends_to", "2026-11-25T10:00", "a day, such as 2026-11-25"),
+        ("ends_to", "0", "a day, such as 2026-11-25"),
+        ("ends_from", "1969-12-31", "a day from 1970-01-01 to 2199-12-31"),
+        ("ends_to", "9999-12-31", "a day from 1970-01-01 to 2199-12-31"),
         ("unconfirmed", "-1", "a whole number of days, none below zero"),
         ("risk_from", "much", "an amount such as 250 or 99.50"),
         ("risk_from", "nan", "an amount such as 250 or 99.50"),
@@ -105,6 +128,18 @@ def test_more_days_to_begin_with_than_to_end_with_match_nothing_and_are_complain
         read([("left_from", "7"), ("left_to", "3")])
 
 
+def test_a_day_to_begin_with_after_the_one_to_end_with_is_complained_of() -> None:
+    with pytest.raises(FilterError, match="ends_to: 2026-11-25 or later"):
+        read([("ends_from", "2026-11-25"), ("ends_to", "2026-11-24")])
+
+
+def test_a_date_however_written_becomes_one_address() -> None:
+    wanted = read([("ends_to", " 20261125 "), ("ends_from", "2026-11-25"), ("left_to", "7")])
+
+    assert wanted.ends_from == wanted.ends_to == date(2026, 11, 25)
+    assert pairs_of(wanted) == [("left_to", "7"), ("ends_from", "2026-11-25"), ("ends_to", "2026-11-25")]
+
+
 @pytest.mark.parametrize(
     ("query", "words"),
     [
@@ -117,6 +152,11 @@ def test_more_days_to_begin_with_than_to_end_with_match_nothing_and_are_complain
         ({"left_from": "-7", "left_to": "7"}, "ended at most 7 days ago, or ending within 7 days"),
         ({"left_from": "-7", "left_to": "-2"}, "ended 2 to 7 days ago"),
         ({"left_from": "3", "left_to": "7"}, "with 3 to 7 days left"),
+        ({"ends_from": "2026-11-25", "ends_to": "2026-11-25"}, "ending on 25 Nov 2026"),
+        ({"ends_from": "2026-11-25", "ends_to": "2027-01-02"}, "ending from 25 Nov 2026 to 02 Jan 2027"),
+        ({"ends_from": "2026-11-25"}, "ending from 25 Nov 2026 on"),
+        ({"state": "active", "ends_to": "2026-11-25"}, "active, ending until 25 Nov 2026"),
+        ({"left_to": "90", "ends_to": "2026-11-25"}, "ending within 90 days, ending until 25 Nov 2026"),
         ({"route": "code", "condition": "under_review"}, "by code, post under review"),
         ({"creator": "maya", "campaign": "Spring"}, "by @maya, for Spring"),
         ({"risk_from": "250", "currency": "eur"}, "250 EUR or more at risk"),

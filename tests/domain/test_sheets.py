@@ -209,6 +209,8 @@ def test_usual_spellings(cells: dict[str, str], facts: dict[str, object]) -> Non
         ({"CREATOR": "@jo.cooks", "POST": LINK}, "creator: The post's link names another creator."),
         ({"ENDS": ""}, "code: It is missing, and so is the end date."),
         ({"CODE": "ask Maya"}, "code: No Spark code stands here."),
+        ({"CODE": f"{CODE[:30]} {CODE[33:]}"}, "code: The code is not whole: a blank stands in it."),
+        ({"CODE": f"{CODE[:44]} {CODE[45:]}"}, "code: The code is not whole: a blank stands in it."),
         ({"CODE": f"{CODE} {CODE.replace('a', 'b')}"}, "code: Several codes stand in one cell."),
         ({"ENDS": "31/12/2026"}, "end date: This is no date. Write it as 2026-12-31"),
         ({"ENDS": "2026-12-31 18:00"}, "end date: This time has no zone."),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.spark_code import Found, find
+from domain.spark_code import Found, find, stands_in
 
 CODE = "#Ab3+/Zz9" + "kQ7x" * 13 + "Yp0="
 OTHER = "#Zz9+/Ab3" + "mT4w" * 13 + "Rv1="
@@ -162,3 +162,41 @@ def test_long_texts_take_no_longer_than_their_length_warrants(text: str) -> None
 
     # Linear work takes some tens of milliseconds here; backtracking over it would take minutes.
     assert time.perf_counter() - begun < 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        CODE,
+        CODE[1:],
+        f"campaign {CODE}",
+        quote(CODE, safe=""),
+        quote(quote(CODE, safe=""), safe=""),
+        CODE.replace("+", " "),
+        f"{CODE[:40]} {CODE[40:]}",
+        CODE[:20] + "\u200b" + CODE[20:],
+        LOOSE_CODE,
+    ],
+)
+def test_a_code_is_seen_where_none_may_stand(text: str) -> None:
+    assert stands_in(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "US_Prospecting_Q4_2026_Holiday_VideoViews_Broad_18-34_Creator_Maya_Moves",
+        "Summer Campaign 2026 for everybody who likes Long Names and Digits 12345",
+        "#summerdancechallengewiththewholefamily",
+        "/authorizations/7526925000000000003/7572136000000000032",
+        "SSx=",
+    ],
+)
+def test_names_and_addresses_are_no_codes(text: str) -> None:
+    assert not stands_in(text)
+
+
+def test_a_cursor_may_be_as_long_as_a_code() -> None:
+    assert not stands_in(CODE[1:], is_cursor=True)
+    assert stands_in(CODE, is_cursor=True)

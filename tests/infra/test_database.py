@@ -8,7 +8,7 @@ from sqlalchemy import Engine, text
 from sqlmodel import SQLModel
 
 from infra import tables
-from infra.database import OUTAGES, bare, hot, is_current, make_engine, migrate, transaction
+from infra.database import OUTAGES, bare, hot, is_current, make_engine, migrate, reason_of, transaction
 from tests.waiting import until
 
 # Everything that makes a schema, in words, without names that depend on when it was made.
@@ -150,3 +150,16 @@ def test_to_be_frozen_within_a_transaction_is_an_outage_and_no_bug(engine: Engin
 def test_sessions_live_in_utc(engine: Engine) -> None:
     with hot(engine) as connection:
         assert connection.execute("show timezone").fetchone() == ("UTC",)
+
+
+def test_an_outage_says_which_server_and_why_and_never_a_password() -> None:
+    for host in ("localhost", "127.0.0.1"):
+        engine = make_engine(f"postgresql://ada:hunter2@{host}:1/db")
+        with pytest.raises(OUTAGES) as away, engine.connect():
+            pass
+        engine.dispose()
+
+        reason = reason_of(away.value)
+        assert "port 1 failed: Connection refused" in reason
+        assert "hunter2" not in reason
+        assert "\n" not in reason

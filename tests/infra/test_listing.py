@@ -40,6 +40,11 @@ FILTERS: dict[str, Mapping[str, str]] = {
     "between": {"left_from": "3", "left_to": "4"},
     "over": {"left_to": "-20"},
     "around now": {"left_from": "-2", "left_to": "2"},
+    "on a date": {"ends_from": "2026-11-25", "ends_to": "2026-11-25"},
+    "on a date, in force": {"state": "active", "ends_from": "2026-11-25", "ends_to": "2026-11-25"},
+    "until a date": {"ends_to": "2026-10-03"},
+    "from a date on": {"ends_from": "2026-11-21"},
+    "on a date, within days": {"ends_from": "2026-11-24", "ends_to": "2026-11-24", "left_to": "2"},
     "money": {"risk_from": "900"},
     "currency": {"currency": "SEK"},
     "unconfirmed": {"unconfirmed": "3"},
@@ -51,6 +56,7 @@ FILTERS: dict[str, Mapping[str, str]] = {
     "many handles": {"search": "creator_1"},
     "many references": {"search": "Spring", "state": "expired"},
     "code's end": {"search": "k12="},
+    "code's end in large letters": {"search": "…K12"},
     "nobody": {"search": "100%"},
 }
 GENERATE = """
@@ -198,6 +204,12 @@ PLAINLY = {
     "over": "state = 'expired' AND expires_at <= timestamptz %(now)s - interval '20 days'",
     "around now": "state IN ('authorized', 'active', 'expired') AND expires_at >= timestamptz %(now)s - interval '2 days' "
     "AND expires_at <= timestamptz %(now)s + interval '2 days'",
+    "on a date": "state IN ('authorized', 'active', 'expired') AND (expires_at AT TIME ZONE 'UTC')::date = '2026-11-25'",
+    "on a date, in force": "state = 'active' AND (expires_at AT TIME ZONE 'UTC')::date = '2026-11-25'",
+    "until a date": "state IN ('authorized', 'active', 'expired') AND expires_at < '2026-10-04T00:00:00+00:00'",
+    "from a date on": "state IN ('authorized', 'active', 'expired') AND expires_at >= '2026-11-21T00:00:00+00:00'",
+    "on a date, within days": "state IN ('authorized', 'active') AND expires_at BETWEEN '2026-11-24T00:00:00+00:00' "
+    "AND '2026-11-24T10:00:00+00:00'",
     "money": "at_risk >= 900",
     "currency": "currency = 'SEK'",
     "unconfirmed": f"state IN ('authorized', 'active') AND ({CONFIRMED_AT} IS NULL "
@@ -210,6 +222,7 @@ PLAINLY = {
     "many handles": "creator_id IN (SELECT id FROM creators WHERE starts_with(handle, 'creator_1'))",
     "many references": "starts_with(reference, 'Spring') AND state = 'expired'",
     "code's end": "key IN (SELECT key FROM codes WHERE last = 'k12')",
+    "code's end in large letters": "key IN (SELECT key FROM codes WHERE last = 'k12')",
     "nobody": "FALSE",
 }
 

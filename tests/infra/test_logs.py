@@ -86,6 +86,24 @@ def test_the_libraries_write_like_us(output: io.StringIO) -> None:
     assert lines(output)[0]["level"] == "warning"
 
 
+def test_while_redis_is_away_one_line_of_ours_a_minute_stands_for_those_of_all_consumers(output: io.StringIO) -> None:
+    passed = [1000.0]
+    handler = logging.getLogger().handlers[0]
+    handler.filters[:] = [logs.QueueAway(lambda: passed[0])]
+    consumers = [logging.getLogger(f"dramatiq.worker.ConsumerThread({queue})") for queue in ("outbox", "outbox.DQ")]
+
+    for _ in range(25):
+        for consumer in consumers:
+            consumer.critical("Consumer encountered a connection error: %s", "Error 111 connecting to 127.0.0.1:6379.")
+        passed[0] += 3
+    consumers[0].critical("Consumer encountered an unexpected error.")
+
+    told = lines(output)
+    assert [line["event"] for line in told] == ["queue_away", "queue_away", "Consumer encountered an unexpected error."]
+    assert (told[0]["level"], told[0]["error"]) == ("warning", "Error 111 connecting to 127.0.0.1:6379.")
+    assert "EVERSPARK_REDIS_URL" in str(told[0]["remedy"])
+
+
 def test_a_unit_of_work_leaves_no_context_behind(output: io.StringIO) -> None:
     with logs.unit(mailbox=3):
         structlog.get_logger().info("inside")

@@ -49,6 +49,20 @@ def test_a_rotated_secret_stays_valid_for_the_overlap(engine: Engine, vault: Vau
     assert found.valid_keys(clock.now()) == [key_of_standard(new)]
 
 
+def test_an_overlap_that_was_promised_is_kept_unless_it_may_stop(
+    engine: Engine, vault: Vault, clock: HandClock
+) -> None:
+    add(engine, vault, clock, "crm")
+    day, now = timedelta(hours=24), clock.now()
+
+    with transaction(engine) as session:
+        producers.rotate(session, vault, name="crm", overlap=day, now=now)
+        with pytest.raises(ProducerError, match="would stop it now"):
+            producers.rotate(session, vault, name="crm", overlap=day, now=now)
+        producers.rotate(session, vault, name="crm", overlap=day, stops_older=True, now=now)
+        producers.rotate(session, vault, name="crm", overlap=day, now=now + day)
+
+
 def test_a_disabled_one_and_one_under_another_key_are_unknown(engine: Engine, vault: Vault, clock: HandClock) -> None:
     for name, key in (("crm", vault), ("gone", vault), ("other", Vault(bytes(32)))):
         add(engine, key, clock, name)

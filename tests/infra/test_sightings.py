@@ -116,8 +116,8 @@ def test_the_last_confirmation(
             sighting = replace(a_sighting(clock.now()), seen_at=seen_at, missing_since=hour(missing))
             sightings.save(connection, [sighting])
 
-        query = f"SELECT {sightings.CONFIRMED_AT} FROM authorizations"
-        assert connection.execute(query.encode()).fetchall() == [(hour(confirmed),)]
+        query = f"SELECT {sightings.CONFIRMED_AT}, {sightings.MISSING_SINCE} FROM authorizations"
+        assert connection.execute(query.encode()).fetchall() == [(hour(confirmed), hour(missing))]
 
 
 def test_the_glances_of_an_advertiser_are_few_rows(engine: Engine, clock: HandClock) -> None:

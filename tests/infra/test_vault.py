@@ -67,6 +67,15 @@ def test_the_embedded_key_is_made_once_and_only_for_its_owner(tmp_path: Path) ->
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["secret.key"]
 
 
+def test_a_folder_that_cannot_hold_a_key_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "odd" / "secret.key").mkdir(parents=True)
+
+    for folder in (tmp_path / "file", tmp_path / "file" / "nope", tmp_path / "odd"):
+        with pytest.raises(KeyUnusableError, match=f"{folder}/secret.key .* choose another data folder"):
+            load_key(Where(data_dir=folder))
+
+
 def test_a_configured_key_wins_and_a_shared_database_needs_one(tmp_path: Path) -> None:
     key = base64.b64encode(bytes(32)).decode()
 

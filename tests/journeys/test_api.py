@@ -273,9 +273,64 @@ def test_how_a_text_must_be_spelled_is_said_in_words(
     assert "^" not in answer.text
 
 
-@pytest.mark.parametrize("after", ["%21%21", "MQ", "bm93aGVyZQ"])
+@pytest.mark.parametrize("after", ["", "%21%21", "MQ", "bm93aGVyZQ"])
 def test_a_cursor_that_is_none_is_refused(program: Program, after: str) -> None:
     problem(program.sends("GET", f"/authorizations?after={after}"), 422, "invalid")
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("/authorizations?left_to=7&left_to=3000", "left_to"),
+        ("/authorizations/count?advertiser=7&advertiser=8", "advertiser"),
+        ("/events?limit=5&limit=6", "limit"),
+    ],
+)
+def test_a_word_that_holds_one_thing_is_said_once(program: Program, path: str, field: str) -> None:
+    told = problem(program.sends("GET", path), 422, "invalid")
+
+    assert (told["field"], told["detail"]) == (field, f"{field} is to be said once.")
+    assert program.asks("/authorizations/count?state=active&state=expired") == {"count": 0, "is_more": False}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("/acts/preview", '{"act": "look", "filter": "state=active", "filter": ""}', "filter"),
+        ("/acts", '{"act": "look", "act": "ask", "filter": ""}', "act"),
+        ("/tokens", '{"name": "crm", "scopes": ["read"], "scopes": ["admin"]}', "scopes"),
+        ("/events/replay", '{"seqs": [1], "more": [{"a": 1, "a": 2}]}', "a"),
+    ],
+)
+def test_a_member_of_a_body_is_said_once(
+    program: Program, http: Any, engine: Engine, clock: HandClock, path: str, body: str, field: str
+) -> None:
+    holds(engine, [Post()], now=clock.now())
+    secret = token(engine, clock, name="other")
+    headers = {"authorization": f"Bearer {secret}", "content-type": "application/json"}
+
+    told = problem(http.post(f"{PREFIX}{path}", content=body, headers=headers), 422, "invalid")
+
+    assert (told["field"], told["detail"]) == (field, f"{field} is to be said once.")
+    assert program.asks("/acts")["items"] == []
+
+
+@pytest.mark.parametrize(
+    "until", [1900000000, 1900000000000, "1900000000", "2027-01-01", "2027-01-01T00:00:00", "2027-01-01T00:00Z"]
+)
+def test_an_instant_is_of_rfc_3339_with_a_zone(program: Program, until: Any) -> None:
+    told = problem(begins(program, "one", until=until), 422, "invalid")
+
+    assert told["field"] == "until"
+    assert "an instant by RFC 3339 with a zone, such as 2026-12-24T09:00:00Z" in told["detail"]
+
+
+def test_an_act_that_concerns_nobody_says_why(program: Program, engine: Engine, clock: HandClock) -> None:
+    holds(engine, [Post()], now=clock.now())
+
+    told = problem(begins(program, "one", act="look"), 409, "conflict")
+
+    assert told["detail"].startswith("It concerns none of these, so there is nothing to do. Left out: 1: ")
 
 
 # Idempotency keys
@@ -297,6 +352,16 @@ def test_the_same_request_with_the_same_key_is_done_once(program: Program, engin
     assert ("idempotent-replayed" in first.headers, again.headers["idempotent-replayed"]) == (False, "true")
     assert other.json()["id"] == 2
     assert len(program.asks("/acts")["items"]) == 2
+
+
+def test_two_keys_are_none(http: Any, program: Program, engine: Engine, clock: HandClock) -> None:
+    secret = token(engine, clock, name="other")
+    headers = [("authorization", f"Bearer {secret}"), ("idempotency-key", "a"), ("idempotency-key", "b")]
+
+    answer = http.post(f"{PREFIX}/tokens", json={"name": "x", "scopes": ["read"]}, headers=headers)
+
+    assert problem(answer, 422, "invalid")["field"] == "Idempotency-Key"
+    assert len(program.asks("/tokens")["items"]) == 2
 
 
 def test_a_key_belongs_to_one_request_of_one_token(

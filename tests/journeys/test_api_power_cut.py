@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from io import BytesIO
 from itertools import count
 
@@ -34,7 +33,7 @@ from web.api.calls import Desk, Write
 from web.api.writing import once
 from web.forecast import Foresight
 
-ORDER = Order(act=Act.SNOOZE, filter="", until=datetime(2027, 1, 1, tzinfo=UTC))
+ORDER = Order(act=Act.SNOOZE, filter="", until="2027-01-01T00:00:00Z")
 ENDING = "SELECT (SELECT count(*) FROM bulks), (SELECT count(*) FROM audit WHERE act = 'act.snooze')"
 
 

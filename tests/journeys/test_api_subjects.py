@@ -68,6 +68,7 @@ def test_the_list_is_filtered_sorted_and_counted_by_the_words_of_the_room(progra
     assert found[0]["expires_at"] == "2026-11-27T10:00:00Z"
     assert found[0]["why_in_words"]
     assert program.asks("/authorizations/count?left_to=7") == {"count": 2, "is_more": False}
+    assert program.asks("/authorizations/count?ends_from=2026-11-27&ends_to=2026-11-27")["count"] == 1
     assert program.asks("/authorizations?search=7300000000000000003")["items"][0]["id"] == 3
 
 
@@ -100,6 +101,9 @@ def test_a_place_in_one_order_is_none_in_another(program: Program, room: Floor) 
 def test_a_filter_that_cannot_be_read_is_told_by_its_part(program: Program) -> None:
     told = problem(program.sends("GET", "/authorizations?left_from=7&left_to=1"), 422, "invalid")
     assert "left_to: at least 7" in told["detail"]
+    told = problem(program.sends("GET", "/authorizations?ends_from=0"), 422, "invalid")
+    assert "ends_from: a day, such as 2026-11-25" in told["detail"]
+    problem(program.sends("GET", "/authorizations?ends_from=tomorrow"), 422, "invalid")
     told = problem(program.sends("GET", "/authorizations?state=sleeping"), 422, "invalid")
     assert told["field"] == "state[0]"
 
@@ -356,11 +360,26 @@ def test_the_days_ahead(program: Program, room: Floor) -> None:
     forecast = program.asks("/forecast")
     today = program.asks("/today")
 
-    assert [(day["number"], day["ends"], day["needed"]) for day in days if day["ends"]] == [(2, 1, 1)]
+    assert [(day["day"], day["ends"], day["needed"]) for day in days if day["ends"]] == [("2026-11-24", 1, 1)]
+    assert [days[0]["day"], days[-1]["day"]] == ["2026-11-22", "2026-12-22"]
     assert [each["key"] for each in forecast["lapses"]] == [Post(number=1).key]
     assert forecast["lapses"][0]["spend_a_day"] == [{"amount": "100.00", "currency": "EUR"}]
     assert [each["key"] for each in today["lapsing"]] == [Post(number=1).key]
     assert today["states"] == {"active": 2}
+
+
+def test_the_calendar_and_the_forecast_say_the_same_of_a_date(program: Program, room: Floor) -> None:
+    room.clock.advance(timedelta(hours=12, minutes=57))
+    ends = (0.02, 0.9, 2.5, 2.95, 11.1, 29.9)
+    room.holds(*(Post(number=number, ends=each, flight=60, spend=f"{number}.50") for number, each in enumerate(ends)))
+
+    calendar, forecast = program.asks("/calendar?days=30")["days"], program.asks("/forecast")["days"]
+
+    stops = {day["day"]: day["stops"] for day in calendar}
+    assert stops == {day["day"]: day["stops"] for day in forecast}
+    stopping = ["2026-11-22", "2026-11-23", "2026-11-25", "2026-12-04", "2026-12-22"]
+    assert [day for day, money in stops.items() if money] == stopping
+    assert stops["2026-11-25"] == [{"amount": "6.00", "currency": "EUR"}]
 
 
 # Events, outbox, sweeps
@@ -387,6 +406,8 @@ def test_what_waits_is_replayed_by_number_and_by_filter(program: Program, room: 
         told = problem(program.sends("POST", "/events/replay", {"filter": text}), 422, "invalid")
         assert told["field"] == "filter", text
     assert program.asks("/audit?act=events")["items"][0]["actor"] == "token:crm"
+    for path in ("/audit?act=zzz", "/events?type=zzz"):
+        assert "zzz" not in problem(program.sends("GET", path), 422, "invalid")["detail"]
 
 
 # Producers, people, tokens
@@ -410,6 +431,16 @@ def test_a_producer_is_registered_given_a_new_secret_and_disabled(program: Progr
         "producer.disabled",
         "producer.enabled",
     ]
+
+
+def test_a_producer_keeps_the_overlap_that_it_was_promised(program: Program) -> None:
+    program.does("/producers", {"name": "till"})
+    program.does("/producers/till/rotate", {})
+
+    told = problem(program.sends("POST", "/producers/till/rotate", {}), 409, "conflict")
+
+    assert "would stop it now" in told["detail"]
+    assert program.does("/producers/till/rotate", {"stop_older": True})["secret"]
 
 
 def test_people_are_invited_and_their_roles_changed(program: Program, engine: Engine, clock: HandClock) -> None:

@@ -17,13 +17,14 @@ from everspark import address
 from everspark.cli import main
 from everspark.doctor import NAMES
 from infra import inbox, ledger, links
-from infra.clock import RunningClock
+from infra.clock import RunningClock, SystemClock
 from infra.database import hot
 from infra.inbox import Letter
 from infra.links import Expired, Unknown
 from infra.settings import load
 from infra.vault import Vault
 from tests.journeys.commands import Command, Ended
+from tests.portfolio import Post, holds
 from worker.access import NO_CENTER, NOT_LINKED, NOT_YET
 from worker.cases import UNCONNECTED
 from worker.pay import NO_SMTP
@@ -359,6 +360,81 @@ def test_looking_makes_no_database(
     assert ended.value.code == 1
     assert f"There is no database in {folder} yet" in capsys.readouterr().err
     assert not folder.exists()
+
+
+def test_doctor_counts_spend_that_was_only_stated_and_says_whose_settings_it_read(
+    everspark: Command, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("EVERSPARK_SMTP_URL", raising=False)
+    first = everspark("doctor", "--only", "spend", "--only", "smtp", "--json").json["findings"]
+    holds(engine, [Post(number=1, ends=3, spend="500")], now=SystemClock().now())
+    [spend] = everspark("doctor", "--only", "spend", "--json").json["findings"]
+
+    assert {each["name"]: each["detail"] for each in first} == {
+        "spend": "none measured or stated",
+        "smtp": "not in this shell's environment (EVERSPARK_SMTP_URL); of a service without it messages wait",
+    }
+    assert spend["detail"] == "500.00 EUR a day on 1 active"
+
+
+def test_the_list_is_sorted_as_in_the_room(everspark: Command, engine: Engine) -> None:
+    posts = [Post(number=1, ends=3, spend="1"), Post(number=2, ends=25, spend="9000"), Post(number=3, ends=12)]
+    holds(engine, posts, now=SystemClock().now())
+
+    def listed(*arguments: str) -> list[int]:
+        keys = [row["key"] for row in everspark("list", "--json", *arguments).json]
+        return [int(key[-1]) for key in keys]
+
+    assert listed() == listed("--sort", "newest") == [3, 2, 1]
+    assert listed("--sort", "end", "--state", "active") == [1, 3, 2]
+    assert listed("--sort", "money", "--limit", "2") == [2, 3]
+    assert listed("--advertiser", posts[0].advertiser, "--sort", "end") == [1, 3, 2]
+    assert listed("--advertiser", "72") == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("list",), "There are no such authorizations.\n"),
+        (("creator", "list"), "There are no creators yet.\n"),
+        (("producer", "list"), "There are no producers yet.\n"),
+        (("endpoint", "list"), "There are no endpoints yet.\n"),
+        (("advertiser", "list"), "There are no advertisers yet.\n"),
+        (("token", "list"), "There are no tokens yet.\n"),
+        (("user", "list"), "There is nobody yet.\n"),
+        (("events", "list", "--status", "parked"), "There are no such events.\n"),
+        (("outbox", "list"), "Nothing such is or was owed.\n"),
+        (("endings",), "No period ended in the last 30 days.\n"),
+    ],
+    ids=lambda words: " ".join(words) if isinstance(words, tuple) else "",
+)
+def test_where_there_is_nothing_a_sentence_says_so(
+    everspark: Command, engine: Engine, arguments: tuple[str, ...], sentence: str
+) -> None:
+    assert everspark(*arguments).out == sentence
+
+
+def test_show_says_what_a_key_looks_like_and_counts_money_and_asks_as_people_do(
+    everspark: Command, engine: Engine
+) -> None:
+    strange = everspark("show", "foo")
+    assert (strange.code, "ADVERTISER/POST, or ADVERTISER/@HANDLE" in strange.err) == (3, True), strange.err
+
+    now, post = SystemClock().now(), Post(number=1, ends=3, spend="12345.5")
+    holds(engine, [post], now=now)
+    with hot(engine) as connection:
+        connection.execute(
+            "INSERT INTO asks (authorization_id, period_ends_at, rung, urgency, days, asked_at)"
+            " SELECT id, expires_at, 3, 'window', 30, %s FROM authorizations",
+            [now],
+        )
+    told, (listed,) = everspark("show", post.key).out, everspark("creator", "list", "--json").json
+
+    assert "spend a day       12,345.50 EUR" in re.sub(r"(?m)^spend a day +", "spend a day       ", told)
+    [heading, ask] = told.partition("Asks, and their messages")[2].splitlines()[1:3]
+    assert (heading.split()[0], ask.split()[0]) == ("ask", "4")
+    assert listed["has_email"] is True
+    assert " yes " in everspark("creator", "list").out
 
 
 def test_doctor_lists_what_it_looks_at(everspark: Command) -> None:

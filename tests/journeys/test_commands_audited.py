@@ -98,7 +98,8 @@ def test_the_outbox(everspark: Command, engine: Engine) -> None:
     ):
         assert everspark("outbox", "retry", *unclear).code == 2, unclear
     assert everspark("outbox", "arrived", str(numbers[0])).code == 1
-    assert everspark("outbox", "retry", str(numbers[0]), "987654").code == 1
+    assert everspark("outbox", "retry", str(numbers[0]), "987654").code == 3
+    assert everspark("outbox", "arrived", "987654").code == 3
     assert acts(engine) == []
     well(everspark("outbox", "arrived", str(numbers[1])))
     assert everspark("outbox", "retry", "--failed", "--json").json == {"retried": [numbers[0], numbers[2]], "left": 0}

@@ -138,7 +138,7 @@ def test_a_code_that_ends_before_the_flight_is_granted_and_says_by_how_much(stor
     story.pastes(story.mints(days=30).value)
 
     assert story.last == ("ad.started", "moved", "active")
-    assert story.note == "the authorization ends 12 days before the flight of ad 9001, on 2027-01-03 10:00 UTC"
+    assert story.note == "the authorization ends 12 d 0 h before the flight of ad 9001, on 2027-01-03 10:00 UTC"
 
 
 def test_a_code_that_ends_before_what_it_was_asked_for(story: Brand) -> None:
@@ -147,7 +147,7 @@ def test_a_code_that_ends_before_what_it_was_asked_for(story: Brand) -> None:
     story.pastes(story.mints(days=7).value)
 
     assert story.last == ("code.granted", "moved", "authorized")
-    assert story.note == "the authorization ends 2 days before what it was asked for, on 2026-12-01 10:01 UTC"
+    assert story.note == "the authorization ends 2 d 0 h before what it was asked for, on 2026-12-01 10:01 UTC"
 
 
 def test_what_tiktok_does_not_take_is_refused_in_its_own_words(story: Brand) -> None:

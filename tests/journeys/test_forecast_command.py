@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import chain, repeat
@@ -17,6 +19,7 @@ from everspark.cli import main
 from infra.broker import make_broker, make_nudges
 from infra.clock import HandClock
 from infra.database import hot, snapshot
+from infra.reports.exporting import MARK
 from infra.settings import load
 from infra.vault import Vault
 from tests.journeys.commands import Command, Ended
@@ -139,7 +142,33 @@ def test_the_largest_page_is_small_all_the_same(client: TestClient, engine: Engi
     page = client.get("/forecast")
 
     assert len(page.content) < 100_000
-    assert "more: <code>everspark forecast --json</code>" in page.text
+    assert "The largest 50 of 345." in page.text
+    assert '<a href="/forecast/lapses.csv" download>Download all 345 as CSV</a>' in page.text
+    assert "The next 50 of 392." in page.text
+    assert "everspark forecast" not in page.text
+
+
+def test_all_of_it_is_taken_away_as_sheets_that_no_spreadsheet_runs(
+    client: TestClient, engine: Engine, clock: HandClock
+) -> None:
+    holds(engine, [MAYA, OWED, COVERED, OTHER], now=clock.now())
+    with hot(engine) as connection:
+        connection.execute("UPDATE creators SET handle = '=cmd' WHERE handle = 'maya.moves'")
+
+    answer = client.get("/forecast/lapses.csv")
+    lapses = list(csv.DictReader(io.StringIO(answer.text.removeprefix(MARK))))
+    messages = list(csv.DictReader(io.StringIO(client.get("/forecast/messages.csv").text.removeprefix(MARK))))
+
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert 'filename="forecast-lapses-2026-11-22.csv"' in answer.headers["content-disposition"]
+    # The most of each currency first
+    assert [row["authorization"] for row in lapses] == [OWED.key, OTHER.key, MAYA.key]
+    (owed,) = (row for row in lapses if row["authorization"] == OWED.key)
+    assert (owed["stops a day EUR"], owed["stops a day USD"]) == ("", "30.00")
+    assert owed["not asked, because"] == "the creator has no e-mail address"
+    assert {row["creator"] for row in messages} == {"'=cmd"}
+    assert {key for row in messages for key in row["about"].split()} == {MAYA.key, OTHER.key}
+    assert messages[0]["zone"] == "Europe/Paris"
 
 
 @pytest.mark.parametrize("days", ["9999", "7", "x", "-1", "", "30&days=31"])
@@ -147,7 +176,7 @@ def test_days_that_the_page_does_not_show_are_refused(client: TestClient, days: 
     answer = client.get(f"/forecast?days={days}")
 
     assert answer.status_code == 422
-    assert "This page looks 30 days ahead: leave `days` out" in answer.text
+    assert "This page looks 30 days ahead: leave `days` out." in answer.text
     assert client.get("/forecast?days=30").status_code == 200
 
 

@@ -145,6 +145,23 @@ def test_the_ledger_keeps_a_week(world: World) -> None:
     assert [row["slot"] for row in world.ledger("expire")] == [world.now - 6 * DAY]
 
 
+def test_the_last_good_run_of_a_sweep_that_fails_is_kept_for_as_long_as_it_fails(world: World) -> None:
+    run = (
+        "INSERT INTO sweeps (job, slot, fence, started_at, ended_at) VALUES (%(job)s, %(at)s, 1, %(at)s, %(ended_at)s)"
+    )
+    for job, days, has_ended in (
+        *(("climb", days, True) for days in (40, 30, 20)),
+        *(("climb", days, False) for days in (19, 10, 1)),
+        *(("a job of an older version", days, True) for days in (40, 20)),
+    ):
+        at = world.now - days * DAY
+        world.does(run, job=job, at=at, ended_at=at if has_ended else None)
+
+    assert world.sweeps("prune") == 6
+    assert [world.now - row["slot"] for row in world.ledger("climb")] == [20 * DAY, DAY]
+    assert world.ledger("a job of an older version") == []
+
+
 def test_what_the_api_answered_is_forgotten_after_a_day(world: World) -> None:
     for hours in (25, 23):
         values = {"key": str(hours), "at": world.now - hours * HOUR}

@@ -99,10 +99,10 @@ def test_rows_told_twice_and_rows_that_contradict_are_told_apart(desk: Desk) -> 
     rows = desk.checks(sheet(with_end(1), with_end(2), with_end(1), with_end(2, "2026-12-30")))
 
     assert [(row.line, row.verdict, row.problem) for row in rows] == [
+        (3, "bad", "Line 5 says something else of the same post. Keep one of the two."),
         (5, "bad", "Line 3 says something else of the same post. Keep one of the two."),
         (4, "again", "It says the same as line 2."),
         (2, "good", None),
-        (3, "good", None),
     ]
 
 
@@ -124,6 +124,23 @@ def test_twins_are_found_across_batches(engine: Engine, clock: HandClock, vault:
     rows = desk.checks(sheet(*(with_end(number) for number in (1, 2, 3, 4, 1, 5))))
 
     assert [(row.line, row.problem) for row in rows if row.verdict == "again"] == [(6, "It says the same as line 2.")]
+
+
+def test_who_contradicts_across_batches_is_told_on_both_lines_and_nothing_is_applied(
+    engine: Engine, clock: HandClock, vault: Vault
+) -> None:
+    desk = Desk(engine, clock, vault, size=2)
+
+    number = desk.applies(
+        sheet(with_end(1), with_end(2), with_end(3), with_end(1, "2026-12-30"), with_end(1, "2026-12-29"))
+    )
+
+    told = {row.line: (row.verdict, row.problem) for row in desk.report(number)}
+    said = "Line {} says something else of the same post. Keep one of the two."
+    assert (told[2], told[5], told[6]) == (("bad", said.format(5)), ("bad", said.format(2)), ("bad", said.format(2)))
+    assert (told[3][0], told[4][0]) == ("good", "good")
+    assert desk.one("SELECT good, bad, again FROM imports") == {"good": 2, "bad": 3, "again": 0}
+    assert desk.one("SELECT count(*) FROM authorizations") == {"count": 2}
 
 
 def test_what_is_known_already_is_again(desk: Desk) -> None:
@@ -184,7 +201,7 @@ def test_sent_twice_it_changes_nothing_the_second_time(desk: Desk) -> None:
 
 
 def test_the_codes_are_forgotten_once_they_are_applied(desk: Desk) -> None:
-    number = desk.receives(sheet(with_code(1), with_end(1), [ADVERTISER, "soon", "x", code(2), ""]))
+    number = desk.receives(sheet(with_code(1), with_code(1), [ADVERTISER, "soon", "x", code(2), ""]))
     desk.works()
     assert desk.one("SELECT count(*) FROM sheet_rows WHERE sealed IS NOT NULL") == {"count": 1}
 

@@ -138,7 +138,8 @@ def test_from_standard_input(data_dir: Path, engine: Engine) -> None:
     [
         ((), 2, "one of the two"),
         (("x.csv", "--resume", "1"), 2, "one of the two"),
-        (("no-such.csv",), 2, "cannot be read"),
+        (("no-such.csv",), 3, "cannot be read"),
+        (("/",), 2, "cannot be read"),
         (("--resume", "99"), 3, "no import 99"),
     ],
 )

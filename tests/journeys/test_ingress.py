@@ -395,6 +395,7 @@ def test_a_bug_is_logged_and_answered_as_a_problem(engine: Engine, vault: Vault,
     assert json.loads(sent[1]["body"])["status"] == 500
     assert [(line["event"], line["log_level"]) for line in logs] == [("ingress_crashed", "error")]
     assert token not in repr(logs)
+    assert 'everspark_deliveries_refused_total{status="500"} 1.0\n' in metrics.page().decode()
 
 
 def test_a_flood_is_told_to_slow_down(engine: Engine, vault: Vault, clock: HandClock) -> None:

@@ -96,6 +96,29 @@ def test_a_token_that_is_none_is_not_kept(everspark: Command, watch: Lookout, ty
     assert watch.asks("SELECT * FROM advertisers") == []
 
 
+@pytest.mark.parametrize("wrong", [("abc",), ("72/73",), ("7200000000000000001", "--bc", "Acme")])
+def test_what_can_be_no_id_is_refused(everspark: Command, watch: Lookout, wrong: tuple[str, ...]) -> None:
+    ended = everspark("advertiser", "connect", *wrong, typed="token\n")
+
+    assert (ended.code, "digits alone" in ended.err) == (2, True), ended.err
+    assert watch.asks("SELECT * FROM advertisers") == []
+
+
+def test_without_an_app_the_token_is_kept_and_nothing_is_promised(
+    everspark: Command, watch: Lookout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("EVERSPARK_TIKTOK_APP_ID", "EVERSPARK_TIKTOK_SECRET"):
+        monkeypatch.delenv(name)
+
+    connected = everspark("advertiser", "connect", "7200000000000000001", typed="token\n")
+
+    assert connected.out == (
+        "The token of 7200000000000000001 is kept. TikTok is not called: set EVERSPARK_TIKTOK_APP_ID and "
+        "EVERSPARK_TIKTOK_SECRET; until then nothing is read.\n"
+    )
+    assert len(watch.asks("SELECT * FROM advertisers")) == 1
+
+
 def test_a_token_of_others_is_not_kept(everspark: Command, watch: Lookout) -> None:
     ours, theirs = (watch.world.add_advertiser(name).advertiser_id for name in ("Ours", "Theirs"))
     token = watch.world.issue(APP, [theirs]).value
@@ -126,8 +149,7 @@ def test_after_a_look_show_list_and_doctor_know(everspark: Command, watch: Looko
     assert shown["confirmed"] is not None
     assert (shown["post"]["authorization"], shown["post"]["creator"]) == ("AUTHORIZED", "mia.makes")
     assert "short_works_best" in {each["code"] for each in shown["post"]["advice"]}
-    assert "caption_locked" in {each["code"] for each in shown["post"]["warnings"]}
-    assert shown["post"]["refusals"] == []
+    assert (shown["post"]["warnings"], shown["post"]["refusals"]) == ([], [])
     (a_day,) = shown["money"]["spend_a_day"]
     assert a_day["currency"] == "EUR"
     (at_risk,) = shown["money"]["at_risk"]

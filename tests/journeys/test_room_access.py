@@ -110,6 +110,15 @@ def test_every_route_lets_in_whom_its_role_says(page: Any, method: str, enter: E
             assert f"needs the role {needed(method, page.path)}" in answer.text
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if "GET" in page.methods], ids=lambda page: page.path)
+def test_no_page_leaves_a_word_of_its_address_unread(page: Any, enter: Enter) -> None:
+    ada = enter(Role.ADMIN)
+
+    for word in ("foo", "befor"):
+        assert ada.opens(f"{filled(page.path)}?{word}=x").status_code == 422
+        assert word in ada.text
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if "POST" in page.methods], ids=lambda page: page.path)
 @pytest.mark.parametrize("csrf", [None, "", "0" * 32, "another session's"])
 def test_no_form_does_anything_without_its_session_s_own_token(
@@ -556,6 +565,8 @@ def test_troubles_are_pages_for_people_and_problems_for_programs(enter: Enter, h
     for path, status in (("/nowhere", 404), ("/people", 401), ("/", 401)):
         answer = http.get(path, headers=headers)
         assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+    assert "openapi" not in ada.opens("/nowhere").text
+    assert http.get("/nowhere", headers=headers).json()["remedy"] == "What programs find here is in /openapi.json."
 
 
 def test_a_form_has_a_size_and_is_a_form(enter: Enter) -> None:

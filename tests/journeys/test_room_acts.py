@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
 import pytest
 from sqlalchemy import Engine
 from structlog.testing import capture_logs
@@ -17,6 +18,8 @@ from domain.people import Role
 from infra import acts, bulks
 from infra.clock import HandClock
 from infra.database import hot
+from infra.inbox import Letter, accept
+from infra.letters import subject_of
 from infra.reports.concerned import SAID, Chosen, sentence
 from infra.vault import Vault
 from tests.acting import ALL, Floor, floor
@@ -177,6 +180,89 @@ def test_snoozing_many_is_undone_for_those_who_said_nothing_else_since(room: Flo
     assert "1: it was changed again since then" in room.ada.text
 
 
+@pytest.mark.parametrize("act", ["need", "snooze"])
+@pytest.mark.parametrize("chosen", [ALL, {"key": Post(number=1).key}])
+def test_an_undo_leaves_what_another_act_stated_since_also_where_it_is_the_same_instant(
+    room: Floor, act: str, chosen: dict[str, Any]
+) -> None:
+    room.holds(Post(number=1), Post(number=2, creator="other.one"))
+    first = room.begins(act, until=LATER, **ALL)
+    room.works()
+    room.clock.advance(timedelta(minutes=1))
+    second = room.begins(act, until=LATER, **chosen)
+    room.works()
+
+    room.clock.advance(timedelta(minutes=1))
+    undo = room.undoes(first)
+
+    left_out = 2 if chosen is ALL else 1
+    assert stated(room, act) == [THEN] * left_out + [None] * (2 - left_out)
+    assert room.one("SELECT done, skipped FROM bulks WHERE id = %s", undo) == {
+        "done": 2 - left_out,
+        "skipped": left_out,
+    }
+    room.clock.advance(timedelta(minutes=1))
+    undo = room.undoes(second)
+    assert room.one("SELECT done, skipped FROM bulks WHERE id = %s", undo) == {"done": left_out, "skipped": 0}
+    # As it stood before the second.
+    assert stated(room, act) == [THEN] * left_out + [None] * (2 - left_out)
+
+
+@pytest.mark.parametrize("act", ["need", "snooze"])
+def test_acts_are_undone_the_last_first(room: Floor, act: str) -> None:
+    room.holds(*many(2))
+    numbers = []
+    for until in (LATER, LATER, "2026-12-11T09:00"):
+        numbers.append(room.begins(act, until=until, **ALL))
+        room.works()
+        room.clock.advance(timedelta(minutes=1))
+
+    for number in reversed(numbers):
+        undo = room.undoes(number)
+        room.clock.advance(timedelta(minutes=1))
+        assert room.one("SELECT skipped FROM bulks WHERE id = %s", undo) == {"skipped": 0}
+
+    assert not any(until and until > room.clock.now() for until in stated(room, act))
+
+
+@pytest.mark.parametrize(
+    ("act", "sender", "key", "data"),
+    [
+        ("snooze", "creator-page", "creator/maya.moves", {"creator": {"handle": "maya.moves"}, "until": THEN}),
+        ("snooze", "crm", "creator/maya.moves", {"creator": {"handle": "maya.moves"}, "until": THEN}),
+        ("need", "crm", Post(number=1).key, subject_of(Post(number=1).key) | {"needed_until": THEN}),
+    ],
+)
+def test_an_undo_leaves_what_somebody_else_stated_since_also_where_it_is_the_same_instant(
+    room: Floor, act: str, sender: str, key: str, data: dict[str, Any]
+) -> None:
+    room.holds(Post(number=1))
+    number = room.begins(act, until=LATER, **ALL)
+    room.works()
+    room.clock.advance(timedelta(minutes=1))
+    type_ = acts.TYPES[Act(act)]
+    letter = Letter(
+        sender=sender, event_id="1", type=type_, key=key, occurred_at=room.clock.now(), data=msgspec.json.encode(data)
+    )
+    with hot(room.engine) as connection:
+        accept(connection, [letter], now=room.clock.now())
+    room.drains()
+
+    room.undoes(number)
+
+    assert stated(room, act) == [THEN]
+
+
+def stated(room: Floor, act: str) -> list[datetime | None]:
+    """Until when, of each authorization or creator; a snooze that is over is none."""
+    queries = {
+        "need": "SELECT needed_until AS until FROM authorizations ORDER BY id",
+        "snooze": "SELECT snoozed_until AS until FROM creators ORDER BY handle",
+    }
+    found = [row["until"] for row in room.asks(queries[act])]
+    return [until if until and until > room.clock.now() else None for until in found]
+
+
 def test_an_undo_overtakes_what_is_still_in_the_mailboxes(room: Floor) -> None:
     room.holds(Post(number=1))
     number = room.begins("snooze", until=LATER, **ALL)
@@ -283,6 +369,47 @@ def test_a_form_that_is_sent_twice_is_one_act(room: Floor) -> None:
     assert first == second
     assert len(room.asks("SELECT FROM bulks")) == 1
     assert [row["act"] for row in room.asks("SELECT act FROM audit")] == ["act.snooze"]
+
+
+@pytest.mark.parametrize("changed", [{"act": "need"}, {"until": "2026-12-11T09:00"}, {"query": "left_to=7"}])
+def test_a_form_that_began_another_act_drops_nothing_in_silence(room: Floor, changed: dict[str, str]) -> None:
+    room.holds(Post(number=1, ends=3))
+    form = {"act": "snooze", "until": LATER, "nonce": "abc", **ALL}
+    first = room.begins(**form)
+
+    room.ada.opens("/account")
+    answer = room.ada.sends("/acts", **(form | changed))
+
+    assert answer.status_code == 422
+    assert f"This form began act {first} before, which was another one." in room.ada.text
+    assert len(room.asks("SELECT FROM bulks")) == 1
+
+
+def test_who_has_no_address_is_not_asked(room: Floor) -> None:
+    room.holds(Post(number=1, ends=25), Post(number=2, ends=25, creator="new.one", has_email=False))
+
+    read = room.previews("ask", **ALL)
+    number = room.begins("ask", **ALL)
+    room.works()
+
+    assert "It concerns 1 of 2" in read
+    assert "1: the creator has no e-mail address" in read
+    assert room.one("SELECT done, left_out FROM bulks WHERE id = %s", number) == {
+        "done": 1,
+        "left_out": {"no_email": 1},
+    }
+
+
+def test_who_is_snoozed_is_left_out_whoever_said_so(room: Floor) -> None:
+    room.holds(Post(number=1, ends=25))
+    room.begins("snooze", until=LATER, **ALL)
+    room.works()
+
+    room.ada.opens("/account")
+    read = room.previews("ask", **ALL)
+
+    assert "1: the creator is snoozed: they, or an operator for them, said not before a later day" in read
+    assert "asked to be reminded" not in read
 
 
 def test_the_log_says_who_did_what(room: Floor) -> None:

@@ -205,3 +205,7 @@ def test_what_is_taken_out_of_the_house_is_in_the_log_too(house: House) -> None:
     house.admin.opens("/authorizations.csv")
 
     assert house.acts()[-1:] == ["authorizations.exported"]
+    for name in ("lapses", "messages"):
+        house.admin.opens(f"/forecast/{name}.csv")
+        assert house.acts()[-1:] == ["forecast.exported"]
+        assert house.one("SELECT about FROM audit ORDER BY id DESC LIMIT 1")["about"] == {"sheet": name}

@@ -44,7 +44,7 @@ def test_all_that_climbed_is_listed_once_the_most_money_first(room: Floor) -> No
     viewer = room.enters(Role.VIEWER)
 
     viewer.opens("/")
-    assert "All 9 that climbed" in viewer.text
+    assert "All 9 escalations" in viewer.text
     viewer.opens("/escalations")
 
     risks = [line for line in viewer.page.text.splitlines() if "at risk</small>" in line]
@@ -69,6 +69,24 @@ def test_the_next_page_begins_after_the_last_row(room: Floor) -> None:
             break
 
     assert len(found) == len(set(found)) == 7
+
+
+def test_what_has_lapsed_comes_after_all_that_is_at_risk_however_much_it_cost(room: Floor) -> None:
+    lapsed = [Post(number=number, ends=-number, days=30, flight=30, spend="9000") for number in (2, 1)]
+    room.holds(*lapsed, Post(number=3, ends=1, flight=30, spend="100"), Post(number=4, ends=1, flight=30, spend="50"))
+    climbs(room)
+    with hot(room.engine) as connection:
+        for query in (
+            "UPDATE authorizations SET state = 'expired', state_since = expires_at, at_risk = NULL WHERE expires_at < %s",
+            "UPDATE escalations SET step = 'lapsed' WHERE step = 'owner' AND period_ends_at < %s",
+        ):
+            connection.execute(query.encode(), [room.clock.now()])
+
+    page = room.enters(Role.VIEWER).opens("/escalations").text
+
+    keys = [Post(number=number).key for number in (3, 4, 2, 1)]
+    assert sorted(keys, key=lambda key: page.index(f"Text about {key}")) == keys
+    assert "What is at risk comes first, by its money; then what has lapsed." in page
 
 
 def test_what_was_taken_back_does_not_end_any_more(room: Floor) -> None:

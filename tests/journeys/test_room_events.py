@@ -128,6 +128,7 @@ class TestEvents:
                 f"sender={second.sender.removeprefix('producer:')}",
                 "sender=nobody",
                 "type=ad.stopped",
+                "type=tiktok.ping",
                 f"key={second.key}",
                 "age=hour",
                 "first=2&last=2",
@@ -142,13 +143,16 @@ class TestEvents:
             f"sender={second.sender.removeprefix('producer:')}": [3, 2, 1],
             "sender=nobody": [],
             "type=ad.stopped": [3],
+            "type=tiktok.ping": [],
             f"key={second.key}": [2],
             "age=hour": [3, 2],
             "first=2&last=2": [2],
             "before=2": [1],
         }
 
-    @pytest.mark.parametrize("query", ["outcome=lost", "age=century", "first=x", "last=-1", f"key={'k' * 300}"])
+    @pytest.mark.parametrize(
+        "query", ["outcome=lost", "type=zzz", "age=century", "first=x", "last=-1", f"key={'k' * 300}"]
+    )
     def test_what_cannot_be_read_is_said(self, ada: Operator, query: str) -> None:
         assert ada.opens(f"/events?{query}").status_code == 422
         assert 'role="alert"' in ada.page.text
@@ -250,6 +254,9 @@ class TestEvents:
 
     def test_there_is_none_of_another_number(self, ada: Operator) -> None:
         assert ada.opens("/events/987").status_code == 404
+        assert "There is no such event; those that were handled are forgotten after a time." in ada.text
+        assert 'The list has all that there are.</p>\n  <p><a class="button" href="/events">Events</a>' in ada.page.text
+        assert "openapi" not in ada.page.text
 
 
 class TestOutbox:
@@ -281,6 +288,7 @@ class TestOutbox:
     def test_what_failed_and_what_is_in_doubt_is_found(self, ada: Operator, engine: Engine, message: int) -> None:
         assert "Nothing failed" in (ada.opens("/outbox?status=failed"), ada.text)[1]
         assert "Nothing is in doubt" in (ada.opens("/outbox?status=uncertain"), ada.text)[1]
+        assert "Uncertain: the answer was lost, so it may have happened." in ada.text
         with hot(engine) as connection:
             connection.execute(
                 "UPDATE outbox SET status = 'failed', last_error = 'ReadTimeout' WHERE id = %s", [message]
@@ -292,6 +300,17 @@ class TestOutbox:
         assert "it did not answer in time (ReadTimeout)" in ada.text
         assert f'href="/outbox/{message}"' not in ada.opens("/outbox?status=failed&kind=look.one").text
         assert f'href="/outbox/{message}"' not in ada.opens("/outbox?status=done").text
+
+    @pytest.mark.parametrize("word", ["uncertain", "cancelled"])
+    def test_how_it_stands_is_called_as_addresses_and_documentation_call_it(
+        self, ada: Operator, engine: Engine, message: int, word: str
+    ) -> None:
+        with hot(engine) as connection:
+            connection.execute("UPDATE outbox SET status = %s WHERE id = %s", [word, message])
+
+        assert f">{word}</span>" in ada.opens(f"/outbox?status={word}").text
+        assert f"stands {word} " in (ada.opens(f"/outbox/{message}"), ada.text)[1]
+        assert f"{word.capitalize()}: " in ada.text
 
     def test_a_message_reads_as_its_creator_has_it_but_for_the_link(self, ada: Operator, message: int) -> None:
         ada.opens(f"/outbox/{message}")
@@ -352,7 +371,7 @@ class TestSweeps:
 
         viewer.opens("/sweeps")
         row = " ".join(viewer.text.partition("ends periods whose time is over")[2][:80].split())
-        assert row.startswith("well just now 3 10 s"), row
+        assert row.startswith("on time just now 3 10 s"), row
         clock.advance(timedelta(minutes=3))
 
         assert "over late 3 min ago" in (viewer.opens("/sweeps?job=expire"), viewer.text)[1]
@@ -367,7 +386,7 @@ class TestSweeps:
         viewer.opens("/sweeps")
 
         row = viewer.text.partition("ends periods whose time is over")[2]
-        assert row.startswith(" well just now 3 10 s 10 s"), row[:80]
+        assert row.startswith(" on time just now 3 10 s 10 s"), row[:80]
 
     def test_a_failure_stands_with_its_reason(self, viewer: Operator, engine: Engine, clock: HandClock) -> None:
         self.swept(engine, clock, "vows", error="grants overlap: 3 rows")
@@ -409,6 +428,28 @@ class TestProducers:
             ("producer.rotated", "crm"),
             ("producer.disabled", "crm"),
         ]
+
+    def test_the_form_of_a_rotation_works_once_and_asks_before_it_stops_an_older_secret(
+        self, admin: Operator, house: House
+    ) -> None:
+        admin.opens("/producers")
+        admin.sends("/producers", name="crm", scheme="standard")
+        fields: dict[str, Any] = {
+            "overlap": "24",
+            "present": admin.page.text.partition('name="present" value="')[2][:32],
+        }
+        path = "/producers/crm/rotate"
+
+        assert "Stop the older one now" not in admin.text
+        assert admin.sends(path, **fields).status_code == 200
+        assert "Stop the older one now" in admin.text
+        again = admin.sends(path, **fields, stop_older="1")
+        assert (again.status_code, "was changed since this form was opened" in admin.text) == (422, True)
+        fields["present"] = admin.page.text.partition('name="present" value="')[2][:32]
+        assert admin.sends(path, **fields).status_code == 422
+        assert "would stop it now" in admin.text
+        assert admin.sends(path, **fields, stop_older="1").status_code == 200
+        assert [act for _, act, _ in house.audited()].count("producer.rotated") == 2
 
     @pytest.mark.parametrize(
         ("path", "fields", "status"),
@@ -459,7 +500,11 @@ def test_the_audit_log_is_read_by_who_what_and_on_what(admin: Operator, ada: Ope
     assert acts("actor=ada.operator@example.com") == ["events.replayed"]
     assert acts("actor=user%3Aada.admin%40example.com") == ["producer.added"]
     assert acts("act=producer") == ["producer.added"]
-    assert acts("act=prod") == []
+    assert acts("act=endpoint") == []
     assert acts("subject=event/1") == ["events.replayed"]
     assert acts("subject=event/2&actor=cli") == []
     assert "Nothing of the kind" in ada.text
+    assert ada.opens("/audit?act=prod").status_code == 422
+    assert "No act is called like that; there are act, advertiser," in ada.text
+    assert ada.opens("/audit?act=producer.lost").status_code == 422
+    assert "there are producer.added, producer.rotated, producer.disabled, producer.enabled." in ada.text

@@ -39,6 +39,8 @@ LOOKED_FOR = (
     "search",
     "creator",
     "left_to",
+    "ends_from",
+    "ends_to",
     "risk_from",
     "unconfirmed",
     "key",
@@ -106,3 +108,10 @@ def test_a_nul_is_answered_by_a_page(room: Floor) -> None:
     assert ada.opens("/advertisers/%00").status_code == 400
     assert "This address is of no page." in ada.text
     assert ada.opens("/creators?search=%2500").status_code == 200
+
+
+@pytest.mark.parametrize("address", ["/authorizations?search=a%00b", "/events?sear%00ch=x", "/sign-in?search=%00"])
+def test_a_nul_in_a_part_of_an_address_is_complained_of_by_the_name_of_the_part(room: Floor, address: str) -> None:
+    assert room.ada.opens(address).status_code == 422
+    assert "`search`: no text holds the character NUL (`%00`): leave it out." in room.ada.text
+    assert 'aria-label="Pages"' in room.ada.page.text or "sign-in" in address

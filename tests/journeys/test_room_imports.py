@@ -150,7 +150,8 @@ def test_the_report_is_read_part_by_part_and_page_by_page(room: Room) -> None:
     assert lines_on(room) == [*range(52, 62), *range(62, 102)]
     room.opens(f"/imports/{number}?show=good")
     assert lines_on(room) == list(range(62, 112))
-    assert room.ada.opens(f"/imports/{number}?show=nonsense").status_code == 404
+    assert room.ada.opens(f"/imports/{number}?show=nonsense").status_code == 422
+    assert "`show` is one of bad, again, good, unchecked; without it, all of the report." in room.ada.text
     assert room.ada.opens("/imports/99").status_code == 404
 
 

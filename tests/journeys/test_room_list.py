@@ -132,6 +132,36 @@ def test_a_message_that_waits_is_what_comes_next_until_it_has_gone_or_its_period
         assert "A message waits" not in ada.text
 
 
+def test_what_was_due_is_not_told_as_done(enter: Enter, engine: Engine, clock: HandClock) -> None:
+    holds(engine, [Post(number=1)], now=clock.now())
+    plan = "UPDATE authorizations SET next_action = 'ask', next_action_at = %s"
+    ada = enter()
+
+    for hours, said in ((5, "Ask the creator in 5 h 0 min"), (-5, "Ask the creator: was due 5 h 0 min ago")):
+        with hot(engine) as connection:
+            connection.execute(plan, [clock.now() + timedelta(hours=hours)])
+        for page in ("/authorizations", "/creators/1", f"/advertisers/{Post().advertiser}"):
+            ada.opens(page)
+            assert said in ada.text, page
+
+
+def test_what_tiktok_shows_no_longer_was_not_never_shown(enter: Enter, engine: Engine, clock: HandClock) -> None:
+    posts(engine, clock, count=2)
+    with hot(engine) as connection:
+        connection.execute(
+            "INSERT INTO sightings (key, advertiser_id, facts, seen_at, missing_since)"
+            " SELECT key, advertiser_id, '{}', %s, %s FROM authorizations WHERE id = 1",
+            [clock.now() - timedelta(days=33), clock.now() - timedelta(days=3)],
+        )
+    ada = enter()
+
+    ada.opens("/authorizations")
+    first, second = ada.text.partition("@creator_1")[2].split("@creator_2")
+
+    assert "no longer since 3 d 0 h ago" in first
+    assert "never" in second
+
+
 @pytest.mark.parametrize(
     ("advertiser", "most"), [("Maison Alba", 90_000), ("a" * 200, 100_000)], ids=["usual_advertiser", "long_advertiser"]
 )
@@ -188,6 +218,27 @@ def test_a_filter_becomes_chips_a_heading_and_one_address(enter: Enter, engine: 
     follows(follows(follows(ada, "in EUR"), "active"), "expired")
     assert ada.page.url.path == "/authorizations"
     assert not ada.page.url.query
+
+
+def test_the_dates_of_the_end_are_one_chip_and_two_fields(enter: Enter, engine: Engine, clock: HandClock) -> None:
+    posts(engine, clock)
+    ada = enter()
+
+    answer = ada.opens("/authorizations?ends_to=2026-11-28&ends_from=2026-11-26&left_to=5")
+
+    assert answer.headers["location"] == "/authorizations?left_to=5&ends_from=2026-11-26&ends_to=2026-11-28"
+    page = ada.opens(answer.headers["location"]).text
+    assert shown(ada) == [2]
+    assert '<input name="ends_from" type="date" value="2026-11-26"' in page
+    assert '<input name="ends_to" type="date" value="2026-11-28"' in page
+    assert "<details open><summary>More to filter by" in page
+    follows(ada, "ending within 5 days")
+    assert shown(ada) == [2, 3]
+    follows(ada, "ending from 26 Nov 2026 to 28 Nov 2026")
+    assert ada.page.url.path == "/authorizations"
+    assert not ada.page.url.query
+    assert ada.opens("/authorizations?ends_to=soon").status_code == 422
+    assert "A day, such as 2026-11-25." in ada.text
 
 
 def test_it_is_sorted_by_money_and_searched(enter: Enter, engine: Engine, clock: HandClock) -> None:
@@ -258,12 +309,19 @@ def test_pages_go_on_and_back(enter: Enter, engine: Engine, clock: HandClock) ->
 
     ada.opens("/authorizations")
     first = shown(ada)
-    follows(ada, "Further on")
+    follows(ada, "Next page")
     assert shown(ada) == list(range(PAGE + 1, PAGE + 8))
     assert f"{PAGE + 7} authorizations" in ada.text
-    follows(ada, "‹ Back")
+    follows(ada, "‹ Previous page")
     assert shown(ada) == first == list(range(1, PAGE + 1))
-    assert ada.opens("/authorizations?after=7_x_1").headers["location"] == "/authorizations"
+
+
+@pytest.mark.parametrize("place", ["after=zzz", "after=7_x_1", "sort=money&before=9_1_1"])
+def test_a_place_that_the_list_does_not_have_is_refused_and_is_not_its_beginning(enter: Enter, place: str) -> None:
+    ada = enter()
+
+    assert ada.opens(f"/authorizations?{place}").status_code == 422
+    assert "The address names no place in this list: begin without" in ada.text
 
 
 def test_what_cannot_be_read_stands_beside_its_field_and_nothing_is_listed(
@@ -302,12 +360,10 @@ def test_a_list_goes_on_to_its_end_and_back_to_its_beginning_under_the_same_filt
 ) -> None:
     with hot(engine) as connection:
         for number in range(A_PAGE + 2):
-            audit.note(
-                connection, at=clock.now(), actor="cli:ada", act="need.stated", subject=f"post/{number}", about={}
-            )
+            audit.note(connection, at=clock.now(), actor="cli:ada", act="act.need", subject=f"post/{number}", about={})
     ada = enter()
 
-    ada.opens("/audit?actor=ada&act=need")
+    ada.opens("/audit?actor=ada&act=act.need")
     (onward,) = to(ada, "Older ones")
     assert to(ada, "Back to the newest") == []
     ada.opens(onward)
@@ -316,7 +372,7 @@ def test_a_list_goes_on_to_its_end_and_back_to_its_beginning_under_the_same_filt
     assert "post/1" in ada.text
     assert "post/2" not in ada.text
     assert to(ada, "Older ones") == []
-    assert back == "/audit?actor=ada&act=need"
+    assert back == "/audit?actor=ada&act=act.need"
     assert f"post/{A_PAGE + 1}" in (ada.opens(back), ada.text)[1]
 
 
@@ -384,9 +440,10 @@ def test_views_are_kept_used_replaced_and_deleted_by_whom_they_belong_to(
     ada.opens("/authorizations")
     follows(ada, "Mine")
     assert shown(ada) == [3, 2, 1]
-    ada.sends("/views", name="Mine", query="sort=newest&state=ACTIVE")
+    assert ada.sends("/views", name="Mine", query="sort=newest&state=ACTIVE").status_code == 422
+    assert "You have another view called Mine: delete that one first, or choose another name." in ada.text
     ada.opens("/authorizations")
-    assert 'href="/authorizations?state=active&amp;sort=newest"' in ada.page.text
+    assert ada.sends("/views", name="Mine", query="sort=money&left_to=7").status_code == 303
 
     grace.opens("/authorizations")
     assert "Mine" not in grace.text
@@ -412,7 +469,7 @@ def test_a_view_needs_a_name_and_there_is_an_end_to_them(enter: Enter) -> None:
     ada.opens("/authorizations")
     assert ada.sends("/views", name="One more", query="").status_code == 422
     ada.opens("/authorizations")
-    assert ada.sends("/views", name="View 0", query="state=active").status_code == 303
+    assert ada.sends("/views", name="View 0", query="").status_code == 303
     ada.opens("/authorizations")
     assert ada.sends("/views", name="Broken", query="state=moon").status_code == 422
 
@@ -434,7 +491,7 @@ def test_the_sheet_has_what_the_filter_matches_and_no_formula(enter: Enter, engi
     assert list(rows[0]) == list(COLUMNS)
     last = rows[-1]
     assert (last["creator name"], last["campaign"]) == ('\'=HYPERLINK("x";"y")', "'+49")
-    assert (last["at risk"], last["currency"], last["ends (UTC)"]) == ("300.0000", "EUR", "2026-11-24 10:00:00")
+    assert (last["at risk"], last["currency"], last["ends (UTC)"]) == ("300.00", "EUR", "2026-11-24 10:00:00")
     assert [row["about"] for row in audit_of(engine)] == [{"query": "left_to=2400"}]
 
 

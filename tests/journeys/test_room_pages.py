@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -33,6 +33,8 @@ from tests.operator import Operator, quick_passwords
 from tests.portfolio import Post, holds, owes_message, takes_back
 from web.main import make_app
 from worker.drain import drain
+
+DAY = timedelta(days=1)
 
 
 @pytest.fixture
@@ -100,6 +102,37 @@ class TestOneAuthorization:
         ):
             assert said in ada.text, said
         assert " style=" not in answer.text
+        assert "caption cannot be edited" not in ada.text
+
+    def test_it_is_called_by_its_post_as_the_creator_has_more(self, ada: Operator) -> None:
+        page = ada.opens("/authorizations/1").text
+
+        assert f"<title>@maya.moves · {POST} · Everspark</title>" in page
+        assert f"<h1>@maya.moves <small>{POST}</small></h1>" in page
+
+    def test_what_tiktok_showed_and_shows_no_longer(self, ada: Operator, engine: Engine, clock: HandClock) -> None:
+        now = clock.now()
+        with hot(engine) as connection:
+            gone = "UPDATE sightings SET seen_at = %s, missing_since = %s"
+            connection.execute(gone, [now - timedelta(days=33), now - timedelta(days=3, hours=8)])
+
+        ada.opens("/authorizations/1")
+
+        assert "TikTok confirmed no longer not shown since 3 d 8 h ago" in ada.text
+        assert f"last seen 33 d ago , {now - timedelta(days=33):%Y-%m-%d %H:%M} UTC" in ada.text
+        with hot(engine) as connection:
+            connection.execute("DELETE FROM sightings")
+        ada.opens("/authorizations/1")
+        assert "TikTok confirmed never no look at TikTok has shown it yet" in ada.text
+
+    def test_a_plan_that_is_late_was_due(self, ada: Operator, engine: Engine, clock: HandClock) -> None:
+        at = clock.now() - timedelta(hours=5)
+        with hot(engine) as connection:
+            connection.execute("UPDATE authorizations SET next_action = 'ask', next_action_at = %s WHERE id = 1", [at])
+
+        ada.opens("/authorizations/1")
+
+        assert f"Next Ask the creator was due 5 h 0 min ago , {at:%Y-%m-%d %H:%M} UTC" in ada.text
 
     def test_the_diagram_shows_the_place_and_the_way_here_in_words_too(self, ada: Operator) -> None:
         page = ada.opens("/authorizations/1").text
@@ -471,7 +504,7 @@ class TestAdvertisers:
 
         for said in (
             "At risk 7,248 EUR",
-            "Covered 36 % 7 not",
+            "Covered, by count 36 % 7 not",
             "Renewed in time 0 % 0 renewed, 1 lapsed, 0 not needed",
             "Down 1 d 0 h",
             "Not delivered 120 EUR",
@@ -549,9 +582,16 @@ class TestAdvertisers:
 
 
 class TestCalendar:
-    def test_each_day_counts_what_its_link_finds(self, ada: Operator, engine: Engine, clock: HandClock) -> None:
-        ends = (0.5, 0.9, 3.2, 3.9, 40.1, 89.9, 95)
-        holds(engine, [Post(number=number, ends=each) for number, each in enumerate(ends)], now=clock.now())
+    @pytest.mark.parametrize("hour", ["00:05", "10:00", "22:57"])
+    def test_each_day_counts_what_ends_on_its_date_and_its_link_finds_that(
+        self, http: TestClient, engine: Engine, clock: HandClock, hour: str
+    ) -> None:
+        now = clock.set(datetime.fromisoformat(f"2026-11-23T{hour}:00+00:00"))
+        day, minute = datetime(2026, 11, 25, tzinfo=UTC), timedelta(minutes=1)
+        today, on_the_day = (now - minute, day - DAY - minute), (day, day + 15 * timedelta(hours=1), day + DAY - minute)
+        ends = (*today, *on_the_day, day + DAY, now + 90 * DAY, now + 90 * DAY + minute)
+        holds(engine, [Post(number=number, ends=(at - now) / DAY) for number, at in enumerate(ends)], now=now)
+        ada = Operator(http, engine, clock)
 
         page = ada.opens("/calendar").text
 
@@ -559,15 +599,44 @@ class TestCalendar:
             r'<a href="(/authorizations\?[^"]+)">(\w{3} \d\d \w{3})</a>.*?<td[^>]*>(\d+)</td>', page, re.DOTALL
         )
         assert [(day, count) for _, day, count in found] == [
-            ("Sun 22 Nov", "2"),
-            ("Wed 25 Nov", "2"),
-            ("Fri 01 Jan", "1"),
-            ("Fri 19 Feb", "1"),
+            ("Mon 23 Nov", "2"),
+            ("Wed 25 Nov", "3"),
+            ("Thu 26 Nov", "1"),
+            ("Sun 21 Feb", "1"),
         ]
+        assert [html.unescape(link).partition("state=authorized&")[2] for link, _, _ in found] == [
+            "ends_to=2026-11-23",
+            "ends_from=2026-11-25&ends_to=2026-11-25",
+            "ends_from=2026-11-26&ends_to=2026-11-26",
+            "left_to=90&ends_from=2027-02-21&ends_to=2027-02-21",
+        ]
+        for link, _, count in found:
+            assert ada.opens(html.unescape(link)).status_code == 200, link
+            assert f"{count} authorization" in ada.text, link
+
+    def test_the_next_so_many_days_count_what_their_links_find(
+        self, ada: Operator, engine: Engine, clock: HandClock
+    ) -> None:
+        ends = (-0.1, 6.9, 7, 7.01, 29.9, 30, 30.01, 90, 90.01)
+        holds(engine, [Post(number=number, ends=each) for number, each in enumerate(ends)], now=clock.now())
+
+        page = ada.opens("/calendar").text
+
+        found = re.findall(r'<a href="/authorizations\?(left_to=\d+)">(\d+) end</a>', page)
+        assert found == [("left_to=7", "3"), ("left_to=30", "6"), ("left_to=90", "8")]
         with hot(engine) as connection:
-            for link, _, count in found:
-                wanted = read(parse_qsl(html.unescape(link).partition("?")[2]))
-                assert listing.find(connection, wanted, now=clock.now()).count == int(count), link
+            for query, count in found:
+                assert listing.find(connection, read(parse_qsl(query)), now=clock.now()).count == int(count), query
+
+    def test_all_days_fit_into_the_picture(self, ada: Operator, engine: Engine, clock: HandClock) -> None:
+        holds(engine, [Post(number=1, ends=0.1), Post(number=2, ends=90)], now=clock.now())
+
+        page = ada.opens("/calendar").text
+
+        assert set(re.findall(r'viewBox="([^"]+)"', page)) == {"0 0 910 62"}
+        bars = re.findall(r'<svg class="ends".*?</svg>', page, re.DOTALL)[0]
+        assert re.findall(r'<rect class="\w+" x="(\d+)"', bars) == ["1", "901"]
+        assert re.findall(r"<span>(\w{3} \d\d \w{3})</span>", page) == ["Sun 22 Nov", "Tue 22 Dec", "Thu 21 Jan"]
 
     def test_money_of_each_currency_has_a_picture_of_its_own(
         self, ada: Operator, engine: Engine, clock: HandClock

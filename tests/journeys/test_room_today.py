@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from psycopg.types.json import Jsonb
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
@@ -30,6 +31,7 @@ from tests.portfolio import Post, holds, owes_message
 from tests.sweeping import World
 from web.main import make_app
 from web.room.today import on_these_data
+from web.wording import share
 from worker.actors import summarizing
 
 DAY = timedelta(days=1)
@@ -97,8 +99,9 @@ def test_the_days_ahead_are_summed_up_for_the_calendar(
     clock.advance(DAY)
 
     with hot(engine) as connection:
-        days = summaries.ahead(connection, now=clock.now())
-    assert [day.begins_at for day in days[:2]] == [at, at + DAY]
+        ahead = summaries.ahead(connection, now=clock.now())
+    days = ahead.days
+    assert [day.day for day in (days[0], days[-1])] == [at.date(), at.date() + 90 * DAY]
     assert [(day.number, day.ends, day.needed) for day in days if day.ends] == [
         (2, 2, 2),
         (3, 1, 0),
@@ -109,6 +112,20 @@ def test_the_days_ahead_are_summed_up_for_the_calendar(
     assert days[2].at_risk == {"EUR": Decimal(200), "USD": Decimal(5)}
     assert days[2].stops == {"EUR": Decimal(100), "USD": Decimal(5)}
     assert days[3].at_risk == {}
+    assert [(each.days, each.ends, each.needed) for each in ahead.stretches] == [(7, 5, 4), (30, 5, 4), (90, 6, 5)]
+    assert ahead.stretches[0].at_risk == {"EUR": Decimal(1200), "USD": Decimal(305)}
+
+
+def test_what_an_earlier_version_summed_up_is_not_read_as_the_calendar(
+    ada: Operator, engine: Engine, clock: HandClock
+) -> None:
+    holds(engine, POSTS[:1], now=clock.now())
+    days = [{"number": 1, "ends": 9, "needed": 0, "asks": 0, "at_risk": {}, "stops": {}}]
+    query = "INSERT INTO summaries (name, at, body) VALUES ('ahead', %s, %s)"
+    execute(engine, query, clock.now(), Jsonb({"days": days}))
+
+    assert ada.opens("/calendar").status_code == 200
+    assert "1 end , 1 of them needed longer" in ada.text
 
 
 def test_the_sweep_nudges_the_worker_to_sum_up(engine: Engine, clock: HandClock) -> None:
@@ -178,6 +195,28 @@ def test_an_ask_is_offered_where_it_would_be_made_and_else_the_reason_is_told(
     offers = re.findall(r'href="(/acts/preview[^"]+)"', lapses(ada))
     assert [html.unescape(each) for each in offers] == [f"/acts/preview?act=ask&key={POSTS[1].key}"]
     assert "It concerns this one" in (ada.opens(html.unescape(offers[0])), ada.text)[1]
+
+
+def test_an_ask_that_is_late_was_due(
+    ada: Operator, engine: Engine, clock: HandClock, sum_up: Callable[[], None]
+) -> None:
+    holds(engine, POSTS, now=clock.now())
+    late = clock.now() - timedelta(hours=19)
+    execute(engine, "UPDATE authorizations SET next_action = 'ask', next_action_at = %s WHERE id = 2", late)
+    sum_up()
+
+    ada.opens("/")
+
+    assert "ask was due 19 h 0 min ago" in ada.text
+    assert "Asked next @bo.large was due 19 h 0 min ago" in ada.text
+
+
+@pytest.mark.parametrize(
+    ("covered", "told"),
+    [(0, "0 %"), (0.0094, "under 1 %"), (0.29, "29 %"), (0.999, "over 99 %"), (0.996, "over 99 %"), (1, "100 %")],
+)
+def test_a_share_that_is_not_none_is_not_told_as_none(covered: float, told: str) -> None:
+    assert share(covered) == told
 
 
 def test_a_message_that_waits_is_told_and_not_that_nothing_is_planned(

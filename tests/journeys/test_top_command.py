@@ -74,6 +74,22 @@ def test_a_message_that_waits_is_what_comes_next(tools: Opened, engine: Engine, 
     assert "message in 8 h" in row
 
 
+def test_what_is_late_was_due_and_a_little_that_is_covered_is_not_nothing(
+    tools: Opened, engine: Engine, clock: HandClock
+) -> None:
+    covered = Post(number=4, creator="di.covered", ends=5, flight=1, spend="1")
+    holds(engine, [MAYA, covered, Post(number=5, ends=5, spend="900")], now=clock.now())
+    with hot(engine) as connection:
+        late = clock.now() - timedelta(hours=19)
+        connection.execute("UPDATE authorizations SET next_action = 'ask', next_action_at = %s WHERE id = 1", [late])
+
+    shown = frame(tools)
+
+    assert "under 1 % of the spend, 1,001.00 EUR a day, is covered" in shown
+    [row] = [line for line in shown.splitlines() if MAYA.key in line]
+    assert "ask was due 19 h ago" in row
+
+
 def test_machines_get_the_same(everspark: Command, engine: Engine) -> None:
     holds(engine, [MAYA, SMALL, LATER], now=datetime.now(UTC))
 

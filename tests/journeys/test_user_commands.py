@@ -154,6 +154,28 @@ def test_a_log_gets_no_link(engine: Engine, database_url: str, capsys: pytest.Ca
     assert "welcome" not in str(line)
 
 
+def test_its_remedy_makes_a_link_to_this_very_service(
+    everspark: Command, engine: Engine, database_url: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("EVERSPARK_DATABASE_URL", raising=False)
+    here, given = load(data_dir=data_dir, port=18390), {"database_url": database_url, "port": 18390}
+
+    with capture_logs() as lines:
+        users.tell_how_to_come_in(here, database_url, is_terminal=False)
+        users.tell_how_to_come_in(load(**given), database_url, is_terminal=False)
+        public = load(**given, public_url="https://spark.example.com")
+        users.tell_how_to_come_in(public, database_url, is_terminal=False)
+
+    command = "everspark user invite you@example.com --role admin"
+    assert [line["remedy"] for line in lines] == [
+        f"{command} --data {data_dir}",
+        f"EVERSPARK_PUBLIC_URL=http://127.0.0.1:18390 {command}",
+        command,
+    ]
+    with address.announced(here):
+        assert "http://127.0.0.1:18390/welcome/" in everspark(*command.split()[1:]).out
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
 def test_this_machine_alone_may_always_be_listened_on(host: str) -> None:
     need_tls_beyond_loopback(load(host=host))

@@ -15,9 +15,11 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from infra import embedded
+from infra.filelocks import FileLock
 from tests.waiting import until
 
 EVERSPARK = [sys.executable, "-m", "everspark"]
@@ -90,6 +92,10 @@ def printed(line: str) -> list[str]:
     return [*EVERSPARK, *shlex.split(line)[1:]]
 
 
+def has_database(home: Path) -> bool:
+    return (home / "postgres" / "postmaster.pid").exists()
+
+
 def test_the_first_event_goes_in_and_is_found_after_a_restart(up: Callable[..., Up]) -> None:
     first = up()
     send, show = printed(first.line(r"^  (.* send .*)$")), printed(first.line(r"^  (.* show .*)$"))
@@ -123,14 +129,33 @@ def test_a_producer_is_given_the_address_of_the_running_service(up: Callable[...
     assert not (home / "address").exists()
 
 
-def test_a_second_signal_ends_it_at_once(up: Callable[..., Up]) -> None:
-    process = up()
-    process.line(r"listens on (\S+)")
+def test_a_second_signal_ends_it_at_once_and_its_database(up: Callable[..., Up], home: Path) -> None:
+    running = up()
+    running.line(r"listens on (\S+)")
 
-    process.process.send_signal(signal.SIGINT)
-    process.process.send_signal(signal.SIGINT)
+    with FileLock(home / "postgres.lock"):  # what it has to wait for before it may stop its database
+        running.process.send_signal(signal.SIGTERM)
+        until(lambda: not (home / "address").exists())
+        running.process.send_signal(signal.SIGTERM)
+        assert running.process.wait(10) == -signal.SIGTERM
 
-    process.process.wait(10)
+    until(lambda: not has_database(home))
+
+
+def test_a_second_signal_leaves_the_database_to_whoever_uses_it_too(up: Callable[..., Up], home: Path) -> None:
+    running = up()
+    running.line(r"listens on (\S+)")
+
+    with embedded.server(home) as url:
+        with FileLock(home / "postgres.lock"):
+            running.process.send_signal(signal.SIGTERM)
+            until(lambda: not (home / "address").exists())
+            running.process.send_signal(signal.SIGTERM)
+            running.process.wait(10)
+        with psycopg.connect(url) as connection:
+            assert connection.execute("select 1").fetchone() == (1,)
+
+    assert not has_database(home)
 
 
 def test_a_kill_loses_nothing(up: Callable[..., Up]) -> None:
@@ -148,5 +173,8 @@ def test_a_kill_loses_nothing(up: Callable[..., Up]) -> None:
 def test_a_port_that_is_taken_is_named(up: Callable[..., Up]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        process = up("--port", str(port)).process
-        assert process.wait(30) == 1
+        running = up("--port", str(port))
+        assert running.process.wait(30) == 1
+
+    running.log.seek(0)
+    assert f"127.0.0.1:{port} cannot be listened on (Address already in use): choose another" in running.log.read()

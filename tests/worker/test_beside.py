@@ -63,8 +63,9 @@ def test_access_without_a_code_is_called_for_by_its_route(key: str, route: Route
 @pytest.mark.parametrize(
     ("need", "note"),
     [
-        (timedelta(days=2), "the authorization ends 2 days before the flight of ad 9001, on 2026-11-24 10:00 UTC"),
-        (timedelta(hours=1), "the authorization ends 1 day before the flight of ad 9001, on 2026-11-22 11:00 UTC"),
+        (timedelta(days=2), "the authorization ends 2 d 0 h before the flight of ad 9001, on 2026-11-24 10:00 UTC"),
+        (timedelta(hours=1), "the authorization ends 1 h 0 min before the flight of ad 9001, on 2026-11-22 11:00 UTC"),
+        (timedelta(seconds=59), None),
         (timedelta(0), None),
         (None, None),
     ],

@@ -10,7 +10,7 @@ from typing import Annotated, Self
 from fastapi import Query
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from domain.acts import DEEDS, Act
+from domain.acts import DEEDS, Act, NobodyError
 from domain.people import Scope
 from infra import bulks
 from infra.bulk_tables import Progress
@@ -20,7 +20,7 @@ from infra.reports import concerned, standing
 from infra.reports.concerned import Chosen
 from web.api.calls import PREFIX, Asks, Operation, Write, Writes
 from web.api.paging import Page, Paged, page
-from web.api.problems import invalid, missing
+from web.api.problems import conflict, invalid, missing
 from web.api.shapes import Asked, Instant, Key, Number, Shape
 from web.room.calls import cut
 
@@ -136,17 +136,25 @@ def begin(write: Writes, order: Order) -> ActShown:
         remedy = "Ask for the preview, and send its number `concerned` as `expected`."
         raise invalid("This cannot be taken back: say how many it concerns.", field="expected", remedy=remedy)
     _check(write, order)
-    number = bulks.create(
-        write.connection,
-        order.act,
-        order.chosen,
-        until=order.until,
-        actor=write.actor,
-        now=write.now,
-        nonce=secrets.token_hex(16),
-        expected=order.expected,
-    )
+    try:
+        number = bulks.create(
+            write.connection,
+            order.act,
+            order.chosen,
+            until=order.until,
+            actor=write.actor,
+            now=write.now,
+            nonce=secrets.token_hex(16),
+            expected=order.expected,
+        )
+    except NobodyError as error:
+        raise conflict(_why(error), "Ask for the preview: it says whom the act would concern.") from None
     return _told(write, number)
+
+
+def _why(error: NobodyError) -> str:
+    reasons = "; ".join(f"{each.count:,}: {each.reason_in_words}" for each in reasons_of(error.left_out))
+    return f"{error} Left out: {reasons}." if reasons else str(error)
 
 
 def _check(write: Write, order: Order) -> None:

@@ -19,16 +19,15 @@ MOST_DAYS = 90
 
 
 class Span(Asked):
-    """How far ahead."""
+    """How far ahead: so many days of 24 hours."""
 
     days: int = Field(MOST_DAYS, ge=1, le=MOST_DAYS)
 
 
 class CalendarDay(Shape):
-    """A day of 24 hours from `begins_at` on. `needed`: of the `ends`, those that something outlasts; `stops`: spend a day."""
+    """A date (UTC). `needed`: of the `ends`, those that something outlasts; `stops`: the spend a day that ends with them."""
 
-    number: int
-    begins_at: datetime
+    day: date
     ends: int
     needed: int
     asks: int
@@ -37,7 +36,10 @@ class CalendarDay(Shape):
 
 
 class Calendar(Shape):
-    """The days ahead, the quiet ones too."""
+    """Each date from today, which holds what is overdue, to the one on which `days` times 24 hours are over.
+
+    Of the last, only what comes before they are over is counted.
+    """
 
     days: list[CalendarDay]
 
@@ -99,21 +101,20 @@ class Forecast(Shape):
 
 
 def shown(call: Asks, span: Annotated[Span, Query()]) -> Calendar:
-    """What ends in the days ahead, and when creators are to be asked; a day begins at the hour of the request."""
+    """What ends in the days ahead, and when creators are to be asked, by date (UTC)."""
     with snapshot(call.desk.engine) as connection:
-        days = calendar.days(connection, now=call.now, count=span.days)
+        found = calendar.ahead(connection, now=call.now, count=span.days)
     return Calendar(
         days=[
             CalendarDay(
-                number=day.number,
-                begins_at=day.begins_at,
+                day=day.day,
                 ends=day.ends,
                 needed=day.needed,
                 asks=day.asks,
                 at_risk=moneys(day.at_risk),
                 stops=moneys(day.stops),
             )
-            for day in days
+            for day in found.days
         ]
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Annotated
 from urllib.parse import urlencode
@@ -44,6 +45,10 @@ class Filtering(BaseModel):
     campaign: Word | None = Field(None, description="A reference, exactly.")
     left_from: Days | None = Field(None, description="Least days until the end; below zero: days since the end.")
     left_to: Days | None = Field(None, description="Most days until the end.")
+    ends_from: date | None = Field(
+        None, description="The first date (UTC) of the end, of what is in force or has expired."
+    )
+    ends_to: date | None = Field(None, description="The last date (UTC) of the end, included.")
     risk_from: Decimal | None = Field(None, ge=0, description="Least money at risk.")
     currency: Word | None = Field(None, description="Three letters of ISO 4217.")
     unconfirmed: int | None = Field(None, ge=0, le=MOST_DAYS, description="Days without confirmation by TikTok.")

@@ -15,8 +15,10 @@ HERE = "#/components/schemas/{model}"
 OF_ALL = {
     401: "No token, or one that does not work.",
     403: "The token does not have the scope.",
+    405: "The address takes another kind of request; `Allow` names those that it takes.",
     422: "Something cannot be taken as it is; `field` names it.",
     429: "The token has asked too often; `Retry-After` says how many seconds to wait.",
+    500: "A bug, which is in the log; nothing was changed.",
     503: "The database cannot be reached; nothing was changed.",
 }
 OF_ONE = {404: "There is no such thing."}

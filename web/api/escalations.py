@@ -20,7 +20,7 @@ class OpenEscalation(Climbed):
 
 
 def listed(call: Asks, asked: Annotated[Paged, Query()]) -> Page[OpenEscalation]:
-    """All that climbed to a person and is open, the most money first."""
+    """All that climbed to a person and is open: what is at risk by its money, then what has lapsed."""
     with snapshot(call.desk.engine) as connection:
         found = climbing.page(connection, call.desk.settings, after=asked.place, limit=asked.limit, now=call.now)
     items = [OpenEscalation(**dict(climbed_of(each)), text=each.draft()) for each in found.items]

@@ -21,7 +21,7 @@ from infra.allowances import WINDOW, Allowance
 from infra.api_answers import fingerprint
 from infra.api_tokens import ApiToken
 from infra.database import hot
-from web.api import problems
+from web.api import asked, problems
 from web.api.calls import JSON, Admitted, Desk, Operation
 from web.problems import Refusal
 
@@ -60,6 +60,7 @@ class Guard:
             raise too_many(allowance)
         if operation.scope not in token.scopes:
             raise not_allowed(operation)
+        asked.check_address(request)
         if not has_query and (word := next(iter(request.query_params), None)):
             raise problems.unasked(word)
         address = f"{request.url.path}?{request.url.query}"
@@ -72,7 +73,11 @@ class Guard:
                 body=body,
                 request=fingerprint(request.method.encode(), address.encode(), digest),
             )
-            return await answer(_with_body(request, body.read()) if operation.accepts == JSON else request)
+            if operation.accepts != JSON:
+                return await answer(request)
+            text = body.read()
+            asked.check_json(text)
+            return await answer(_with_body(request, text))
 
     def _token(self, request: Request) -> ApiToken:
         scheme, _, secret = request.headers.get("authorization", "").partition(" ")

@@ -24,7 +24,10 @@ class Paged(BaseModel):
 
     limit: int = Field(50, ge=1, le=200, description="How many items a page has at most.")
     after: str | None = Field(
-        None, max_length=400, description="Where the page begins: taken from `next` of the page before, never made."
+        None,
+        min_length=1,
+        max_length=400,
+        description="Where the page begins: taken from `next` of the page before, never made.",
     )
 
     @property

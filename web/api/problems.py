@@ -21,9 +21,9 @@ from infra.api_answers import InFlight, OtherRequest
 from infra.database import OUTAGES
 from infra.outbox_acts import OutboxError
 from infra.people import PeopleError
-from infra.producers import ProducerError, UnknownProducerError
-from infra.reports.events import WantedError
+from infra.producers import OverlapError, ProducerError, UnknownProducerError
 from infra.reports.places import PlaceError
+from infra.reports.wanting import WantedError
 from web.api.calls import PREFIX
 from web.problems import Refusal
 
@@ -40,6 +40,7 @@ SENTENCES: dict[type[Exception], tuple[int, str]] = {
     OutboxError: (409, "Read it again as it stands now, then decide."),
     PeopleError: (409, "Read the list again, then decide."),
     UnknownProducerError: (404, AGAIN),
+    OverlapError: (409, "Wait until then, or send `stop_older`."),
     ProducerError: (422, "Read the list of producers, then send another request."),
     SheetError: (409, "Read the import as it stands now, then decide."),
     FilterError: (422, "docs/room.md lists the words of the filter."),

@@ -46,10 +46,11 @@ class Registering(Asked):
 
 
 class Rotating(Asked):
-    """The secret before stays valid for `overlap_hours` more."""
+    """The secret before stays valid for `overlap_hours` more. While an older one is, only `stop_older` makes another."""
 
     overlap_hours: int = Field(24, ge=0, le=MOST_HOURS)
     secret: SecretStr | None = None
+    stop_older: bool = False
 
 
 class Secret(Shape):
@@ -93,6 +94,7 @@ def rotate(write: Writes, name: Name, change: Rotating) -> Secret:
         name=name,
         overlap=timedelta(hours=change.overlap_hours),
         secret=_plain(change.secret),
+        stops_older=change.stop_older,
         actor=write.actor,
         now=write.now,
     )

@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import Path
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from domain.money import Amounts
+from domain.money import Amounts, in_cents
 from web.api.spelling import NO_NUL
 
 # A row's number: what a bigint holds.
 Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=200), NO_NUL]
-CENT = Decimal("0.01")
 Key = Annotated[
     Word,
     Field(description="An authorization's key: `advertiser/post`, or `advertiser/@account`."),
 ]
-Instant = Annotated[AwareDatetime, Field(description="RFC 3339 with a zone, such as 2026-12-24T09:00:00Z.")]
+RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.IGNORECASE | re.ASCII)
+
+
+def _spelled(value: object) -> object:
+    """What is read otherwise takes numbers for seconds, or for thousandths of them, as it likes."""
+    if not isinstance(value, str) or RFC_3339.fullmatch(value) is None:
+        raise ValueError("Input should be an instant by RFC 3339 with a zone, such as 2026-12-24T09:00:00Z")
+    return value
+
+
+Instant = Annotated[
+    AwareDatetime,
+    BeforeValidator(_spelled),
+    Field(description="RFC 3339 with a zone, such as 2026-12-24T09:00:00Z."),
+]
 
 
 class Shape(BaseModel):
@@ -59,12 +73,6 @@ class Count(Shape):
 
 def money(amount: Decimal | None, currency: str | None) -> Money | None:
     return None if amount is None else Money(amount=in_cents(amount), currency=currency)
-
-
-def in_cents(amount: Decimal) -> str:
-    """With two places, and with more only where they hold something."""
-    cents = amount.quantize(CENT)
-    return f"{cents if cents == amount else amount.normalize():f}"
 
 
 def moneys(amounts: Amounts) -> list[Money]:

@@ -59,7 +59,7 @@ def sign_out(desk: Desk, call: Call) -> Response:
 
 
 PAGES = (
-    Page(path="/account", handler=shown),
+    Page(path="/account", handler=shown, words=("done",)),
     Page(path="/account/password", handler=change_password, methods=("POST",)),
     Page(path="/sign-out", handler=sign_out, methods=("POST",)),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -20,6 +20,7 @@ from infra import bulks
 from infra.database import hot
 from infra.reports import concerned
 from infra.reports.concerned import Chosen
+from infra.tiktok.limits import LEVELS, MICROSECOND
 from web.reading import number_of
 from web.room.calls import A_PAGE, REFRESH_SECONDS, Call, Desk, Page, cut
 from web.room.rendering import field
@@ -27,6 +28,8 @@ from web.room.rendering import field
 # How many of those that an act concerns are named before it is confirmed.
 NAMED = 8
 LONGEST_NONCE = 64
+# What is over sooner need not be told to take its time.
+WORTH_TELLING = timedelta(minutes=1)
 # Of the chosen an act's page lists so many.
 LISTED = 50
 # What a form or a link about an act may say. A word that is left unread would widen it.
@@ -116,6 +119,7 @@ def one(desk: Desk, call: Call, *, complaint: str = "", status: int = 200) -> Re
         bulk=bulk,
         chosen=chosen,
         reasons=_reasons(bulk.left_out),
+        takes=_takes(desk, bulk.act, bulk.matched - bulk.done - bulk.skipped) if bulk.status.is_open else None,
         refresh_seconds=REFRESH_SECONDS if bulk.status.is_open else None,
         may_act=call.visitor.role.may(bulk.deed.role),
         complaint=complaint,
@@ -163,6 +167,7 @@ def _asked(desk: Desk, call: Call, order: Order, *, complaint: str = "", status:
         named=[row for row in rows if row.objection is None][:NAMED],
         whom=_whom(order.chosen, rows),
         reasons=_reasons(found.left_out),
+        takes=_takes(desk, order.act, found.concerned),
         nonce=secrets.token_hex(16),
         complaint=complaint,
         back=_back(order),
@@ -197,6 +202,12 @@ def _listed_by(fields: Fields) -> str | None:
 def _whom(chosen: Chosen, rows: Sequence[concerned.Row]) -> str:
     is_one = chosen.keys is not None and len(chosen.keys) == 1
     return rows[0].in_words if is_one and rows else chosen.in_words
+
+
+def _takes(desk: Desk, act: Act, many: int) -> timedelta | None:
+    """About how long so many looks take at the rate at which the app may call; None where that is no time, or not known."""
+    span = many * LEVELS[desk.settings.tiktok_level].interval * MICROSECOND
+    return span if act is Act.LOOK and span >= WORTH_TELLING else None
 
 
 def _reasons(left_out: Any) -> list[tuple[str, int]]:
@@ -238,9 +249,9 @@ def _typed(fields: Fields) -> int:
 
 
 PAGES = (
-    Page(path="/acts", handler=listed),
+    Page(path="/acts", handler=listed, words=("before",)),
     Page(path="/acts", handler=begin, role=Role.OPERATOR, methods=("POST",)),
-    Page(path="/acts/preview", handler=preview, role=Role.OPERATOR, methods=("GET", "POST")),
+    Page(path="/acts/preview", handler=preview, role=Role.OPERATOR, methods=("GET", "POST"), words=None),
     Page(path="/acts/{id:int}", handler=one),
     Page(path="/acts/{id:int}/pause", handler=pause, role=Role.OPERATOR, methods=("POST",)),
     Page(path="/acts/{id:int}/go-on", handler=go_on, role=Role.OPERATOR, methods=("POST",)),

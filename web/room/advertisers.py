@@ -36,7 +36,7 @@ def shown(desk: Desk, call: Call) -> Response:
     with snapshot(desk.engine) as connection:
         row = advertisers.one(connection, advertiser_id)
         if row is None:
-            raise HTTPException(404, "Nothing is known of this advertiser; the list has all that there are.")
+            raise HTTPException(404, "Nothing is known of this advertiser.")
         exposure = advertisers.exposures(connection, [advertiser_id])[advertiser_id]
         risks = advertisers.at_risk(connection, advertiser_id, limit=MOST_RISKS)
         looking = advertisers.looking(connection, row)
@@ -72,7 +72,7 @@ def look(desk: Desk, call: Call) -> Response:
 
 
 PAGES = (
-    Page(path="/advertisers", handler=listed),
-    Page(path="/advertisers/{id}", handler=shown),
+    Page(path="/advertisers", handler=listed, words=("after",)),
+    Page(path="/advertisers/{id}", handler=shown, words=("asked",)),
     Page(path="/advertisers/{id}/look", handler=look, role=Role.OPERATOR, methods=("POST",)),
 )

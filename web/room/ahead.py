@@ -1,23 +1,26 @@
-"""The page at `/forecast`: who will be asked, and what lapses, in the days ahead if nobody answers."""
+"""The page at `/forecast`: who will be asked, and what lapses, in the days ahead if nobody answers; all of it as sheets too."""
 
 from __future__ import annotations
 
-from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from collections.abc import Iterator
 
+from starlette.exceptions import HTTPException
+from starlette.responses import Response, StreamingResponse
+
+from infra import audit
+from infra.database import hot
+from infra.reports import ahead
 from web.forecast import DAYS, bars
 from web.room.calls import Call, Desk, Page
 
-LARGEST, NEXT = 12, 15
+# Of the lapses, and of the messages, so many leave the page light.
+LISTED = 50
 # A page that showed another span than its address says would be read as that span.
-OTHER_DAYS = (
-    f"This page looks {DAYS} days ahead: leave `days` out, or run `everspark forecast --days` for another span."
-)
+OTHER_DAYS = f"This page looks {DAYS} days ahead: leave `days` out."
 
 
 def shown(desk: Desk, call: Call) -> Response:
     """May take seconds where the last forecast is old. Raises HTTPException for what its address asks for and it does not show."""
-    call.knows("days")
     if any(days != str(DAYS) for days in call.query.getlist("days")):
         raise HTTPException(422, OTHER_DAYS)
     page = desk.foresight.latest()
@@ -27,10 +30,34 @@ def shown(desk: Desk, call: Call) -> Response:
         page=page,
         days=DAYS,
         bars=bars(page.days),
-        lapses=page.largest[:LARGEST],
-        messages=page.messages[:NEXT],
+        lapses=page.largest[:LISTED],
+        messages=page.messages[:LISTED],
         fallback=desk.foresight.fallback,
     )
 
 
-PAGES = (Page(path="/forecast", handler=shown),)
+def lapses(desk: Desk, call: Call) -> Response:
+    """All of them, those with the most money first."""
+    return _download(desk, call, "lapses", ahead.lapses(desk.foresight.latest().largest))
+
+
+def messages(desk: Desk, call: Call) -> Response:
+    """All of them, in the order in which they go."""
+    foresight = desk.foresight
+    return _download(desk, call, "messages", ahead.messages(foresight.latest().messages, foresight.fallback))
+
+
+def _download(desk: Desk, call: Call, name: str, parts: Iterator[str]) -> Response:
+    with hot(desk.engine) as connection:
+        about = {"sheet": name}
+        audit.note(connection, at=call.now, actor=call.visitor.actor, act="forecast.exported", about=about)
+    file = f"forecast-{name}-{call.now:%Y-%m-%d}.csv"
+    headers = {"content-disposition": f'attachment; filename="{file}"'}
+    return StreamingResponse(parts, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+PAGES = (
+    Page(path="/forecast", handler=shown, words=("days",)),
+    Page(path="/forecast/lapses.csv", handler=lapses),
+    Page(path="/forecast/messages.csv", handler=messages),
+)

@@ -21,7 +21,6 @@ from infra import audit, views
 from infra.database import hot
 from infra.reports import advertisers, exporting, listing
 from infra.reports.listing import Listed, Matches
-from infra.reports.places import PlaceError
 from infra.views import ViewError
 from web.room import rendering
 from web.room.calls import Call, Desk, Page
@@ -33,7 +32,7 @@ SORTS = {
     Sort.END: "what ends first",
     Sort.MONEY: "most money at risk",
     Sort.NEWEST: "newest",
-    Sort.CHANGED: "moved last",
+    Sort.CHANGED: "changed last",
 }
 # What operators ask most, for those who have saved nothing yet.
 USUAL = {
@@ -45,9 +44,17 @@ USUAL = {
     "Unconfirmed for 2 days": "unconfirmed=2",
 }
 # These stand below the others, and are opened where one of them is used.
-RARER = ("route", "condition", "advertiser", "creator", "campaign", "left_from", "risk_from", "currency", "unconfirmed")
-# Both ends of the days left are one part of the filter to whoever reads it.
-TOGETHER: dict[str, tuple[str, ...]] = {"left_from": ("left_from", "left_to"), "left_to": ()}
+RARER = (
+    *("route", "condition", "advertiser", "creator", "campaign"),
+    *("left_from", "ends_from", "ends_to", "risk_from", "currency", "unconfirmed"),
+)
+# Both ends of the days left, or of the dates, are one part of the filter to whoever reads it.
+TOGETHER: dict[str, tuple[str, ...]] = {
+    "left_from": ("left_from", "left_to"),
+    "left_to": (),
+    "ends_from": ("ends_from", "ends_to"),
+    "ends_to": (),
+}
 CHOICES = {"state": tuple(State), "route": tuple(Route), "condition": tuple(Condition)}
 # So many advertisers to choose from leave the page light; each can be typed.
 NAMED = 100
@@ -87,14 +94,9 @@ def shown(desk: Desk, call: Call) -> Response:
     address = _address(looked.query, after=after, before=before)
     if address != call.url:
         return RedirectResponse(address, status_code=303)
-    try:
-        with hot(desk.engine) as connection:
-            wanted, matches = looked.wanted, listing.find(connection, looked.wanted, now=call.now)
-            page = listing.page(
-                connection, wanted, looked.sort, after=after, before=before, matches=matches, now=call.now
-            )
-    except PlaceError:
-        return RedirectResponse(_address(looked.query), status_code=303)
+    with hot(desk.engine) as connection:
+        wanted, matches = looked.wanted, listing.find(connection, looked.wanted, now=call.now)
+        page = listing.page(connection, wanted, looked.sort, after=after, before=before, matches=matches, now=call.now)
     return _rendered(desk, call, looked, page, matches)
 
 
@@ -231,8 +233,8 @@ def _address(query: str, **place: str) -> str:
 
 
 PAGES = (
-    Page(path=PATH, handler=shown),
-    Page(path=f"{PATH}.csv", handler=export),
+    Page(path=PATH, handler=shown, words=None),
+    Page(path=f"{PATH}.csv", handler=export, words=None),
     Page(path="/views", handler=save_view, methods=("POST",)),
     Page(path="/views/{id:int}/delete", handler=delete_view, methods=("POST",)),
 )

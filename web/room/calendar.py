@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from urllib.parse import urlencode
 
 from starlette.responses import Response
 
+from domain.authorization import RUNNING_STATES
+from domain.filters import Filter, pairs_of
 from infra.database import snapshot
-from infra.reports import calendar, summaries
+from infra.reports import summaries
 from infra.reports.calendar import Day
 from web.room.calls import Call, Desk, Page
 
 DAYS = summaries.DAYS_AHEAD
-STRETCHES = (7, 30, DAYS)
 # The picture's own units; it is stretched to the page.
 STEP, HEIGHT = 10, 60
 A_WEEK = 7
@@ -42,18 +44,30 @@ class Chart:
 
 def shown(desk: Desk, call: Call) -> Response:
     """The picture, and the same as a table of those days that are not quiet."""
-    call.knows()
     with snapshot(desk.engine) as connection:
-        days = summaries.ahead(connection, now=call.now)
+        ahead = summaries.ahead(connection, now=call.now)
     return desk.render(
         call,
         "room/calendar.html",
-        days=days,
-        charts=list(charts(days)),
+        most_days=DAYS,
+        days=ahead.days,
+        rows=[(day, link_of(day)) for day in ahead.days if not day.is_quiet],
+        charts=list(charts(ahead.days)),
         weeks=range(STEP * A_WEEK, STEP * DAYS, STEP * A_WEEK),
-        width=STEP * DAYS,
-        stretches=[calendar.stretch(days, count) for count in STRETCHES],
+        width=STEP * len(ahead.days),
+        stretches=ahead.stretches,
     )
+
+
+def link_of(day: Day) -> str:
+    """The list of what a day counts: today what is overdue too, on the last date what ends within so many days of 24 hours."""
+    wanted = Filter(
+        state=RUNNING_STATES,
+        left_to=DAYS if day.number == DAYS else None,
+        ends_from=day.day if day.number else None,
+        ends_to=day.day,
+    )
+    return f"/authorizations?{urlencode(pairs_of(wanted))}"
 
 
 def charts(days: Sequence[Day]) -> Iterator[Chart]:

@@ -145,13 +145,15 @@ Handler = Callable[[Desk, Call], Response]
 class Page:
     """One route of the room. The guard lets in who has `role` at least; a `POST` needs the visitor's CSRF token.
 
-    `most_bytes` bounds what a form may carry, `takes_files` says whether files may be in it.
+    `most_bytes` bounds what a form may carry, `takes_files` says whether files may be in it. `words` are those that its address
+    may hold after the `?`; None where the page reads all of them itself, and complains of each that it does not know.
     """
 
     path: str
     handler: Handler
     role: Role = Role.VIEWER
     methods: tuple[str, ...] = ("GET",)
+    words: tuple[str, ...] | None = ()
     most_bytes: int = 200_000
     takes_files: bool = False
 

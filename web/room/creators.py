@@ -140,7 +140,7 @@ def _tells(desk: Desk, call: Call, said: Callable[[], Said]) -> Response:
 def _known(connection: psycopg.Connection[Any], call: Call) -> Row:
     row = creators.one(connection, call.path["id"])
     if row is None:
-        raise HTTPException(404, "There is no creator of this number; the list has all that there are.")
+        raise HTTPException(404, "There is no creator of this number.")
     return row
 
 
@@ -157,8 +157,8 @@ def _saying(name: str, handler: Callable[[Desk, Call], Response]) -> Page:
 
 
 PAGES = (
-    Page(path="/creators", handler=listed),
-    Page(path="/creators/{id:int}", handler=shown),
+    Page(path="/creators", handler=listed, words=("search", "after")),
+    Page(path="/creators/{id:int}", handler=shown, words=("noted",)),
     _saying("snooze", snooze),
     _saying("away", away),
     _saying("opt-out", opt_out),

@@ -10,11 +10,14 @@ from web.room.calls import A_PAGE, Call, Desk, Page
 
 
 def listed(desk: Desk, call: Call) -> Response:
-    """The most money first. The texts are without a link: who has one answers for the creator, so an operator makes it."""
+    """What is at risk by its money, then what has lapsed.
+
+    The texts are without a link: who has one answers for the creator, so an operator makes it.
+    """
     after = call.query.get("after", "")
     with snapshot(desk.engine) as connection:
         page = climbing.page(connection, desk.settings, after=after, limit=A_PAGE, now=call.now)
     return desk.render(call, "room/escalations.html", page=page, after=after)
 
 
-PAGES = (Page(path="/escalations", handler=listed),)
+PAGES = (Page(path="/escalations", handler=listed, words=("after",)),)

@@ -10,15 +10,13 @@ from starlette.responses import RedirectResponse, Response
 from domain.people import Role
 from infra import replays
 from infra.database import hot, snapshot
-from infra.kept_events import KEPT, TOLD
 from infra.replays import Replayed
 from infra.reports import events
-from infra.reports.events import AGES, OUTCOMES, REPLAYABLE, Wanted, WantedError, wanted_in, wanted_of
+from infra.reports.events import AGES, OUTCOMES, REPLAYABLE, TYPES, Wanted, wanted_in, wanted_of
+from infra.reports.wanting import WantedError
 from web.reading import number_of
 from web.room.calls import A_PAGE, Call, Desk, Page
 from web.room.rendering import field
-
-TYPES = sorted({*KEPT, *TOLD})
 
 
 def listed(desk: Desk, call: Call, *, complaint: str = "", status: int = 200) -> Response:
@@ -105,8 +103,8 @@ def _replay(desk: Desk, call: Call, seqs: list[int] | None, wanted: Wanted | Non
 
 
 PAGES = (
-    Page(path="/events", handler=listed),
+    Page(path="/events", handler=listed, words=None),
     Page(path="/events/replay", handler=replay, role=Role.OPERATOR, methods=("POST",)),
-    Page(path="/events/{seq:int}", handler=shown),
+    Page(path="/events/{seq:int}", handler=shown, words=("replayed",)),
     Page(path="/events/{seq:int}/replay", handler=replay_one, role=Role.OPERATOR, methods=("POST",)),
 )

@@ -14,12 +14,14 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 
+from domain import spark_code
 from infra import people, sessions
 from infra.clock import Clock
 from infra.database import hot
 from infra.people import kept
 from infra.settings import Settings, is_loopback
 from infra.vault import Vault
+from web.reading import NO_CODE, holds_code
 from web.room.calls import Visitor
 
 SIGN_IN = "/sign-in"
@@ -29,6 +31,8 @@ CSRF = "csrf"
 # Carried by a page that fetches itself again: the mark of which it was told.
 MARK = "x-live-mark"
 MOST_FIELDS = 2_000
+# Fields that nobody is shown again, or that codes belong into.
+SECRETS = frozenset({CSRF, "current", "password", "again", "secret", "pasted"})
 # Of a form with files: what is pasted is held in memory, a file is not.
 LONGEST_FIELD = 2**20
 LONGEST_ADDRESS = 4_000
@@ -164,10 +168,23 @@ def to_sign_in(url: str, *, has_ended: bool = False) -> Response:
 
 def own_path(text: str) -> str:
     """`text` if it is an address of ours, else `/`: nobody is sent elsewhere by what stands in a link."""
+    if spark_code.stands_in(text):
+        return "/"
     is_path = text.startswith("/") and not text.startswith("//") and len(text) <= LONGEST_ADDRESS
     if not is_path or "\\" in text or not text.isprintable() or text.startswith(SIGN_IN):
         return "/"
     return text
+
+
+def need_no_code(request: Request, form: FormData | None = None) -> None:
+    """A code in an address or in a field would be kept, and shown again. Raises HTTPException."""
+    pairs = request.query_params.multi_items() if form is None else _fields(form)
+    if holds_code(request.url.path, pairs):
+        raise HTTPException(422, NO_CODE)
+
+
+def _fields(form: FormData) -> list[tuple[str, str]]:
+    return [(name, text) for name, text in form.multi_items() if isinstance(text, str) and name not in SECRETS]
 
 
 async def form_of(request: Request, *, most_bytes: int) -> FormData:

@@ -65,7 +65,7 @@ def one(desk: Desk, call: Call, *, complaint: str = "", status: int = 200) -> Re
     """How far one has come, and its report: what is wrong first."""
     verdict = call.query.get("show", "")
     if verdict and verdict not in SHOWN:
-        raise HTTPException(404, "There is no such part of the report.")
+        raise HTTPException(422, f"`show` is one of {', '.join(SHOWN)}; without it, all of the report.")
     with snapshot(desk.engine) as connection:
         sheet = _need(sheets.load(connection, call.path["id"]))
         after = call.query.get("after")
@@ -153,7 +153,7 @@ def _need(sheet: Sheet | None) -> Sheet:
 
 
 PAGES = (
-    Page(path="/imports", handler=listed),
+    Page(path="/imports", handler=listed, words=("before",)),
     Page(
         path="/imports",
         handler=receive,
@@ -164,7 +164,7 @@ PAGES = (
     ),
     Page(path="/imports/sample.csv", handler=example),
     Page(path="/imports/{id:int}.csv", handler=export),
-    Page(path="/imports/{id:int}", handler=one),
+    Page(path="/imports/{id:int}", handler=one, words=("show", "after")),
     Page(path="/imports/{id:int}/apply", handler=apply, role=Role.OPERATOR, methods=("POST",)),
     Page(path="/imports/{id:int}/pause", handler=pause, role=Role.OPERATOR, methods=("POST",)),
     Page(path="/imports/{id:int}/go-on", handler=go_on, role=Role.OPERATOR, methods=("POST",)),

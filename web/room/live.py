@@ -235,4 +235,4 @@ def _event(name: str, **data: object) -> bytes:
     return b"event: %s\ndata: %s\n\n" % (name.encode(), encode(data))
 
 
-PAGES = (Page(path="/live", handler=listening),)
+PAGES = (Page(path="/live", handler=listening, words=("since",)),)

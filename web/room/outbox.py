@@ -18,6 +18,12 @@ from web.reading import number_of
 from web.room.calls import A_PAGE, Call, Desk, Page, cut
 from web.room.rendering import field
 
+# What a word of `status` means, where it is not plain by itself.
+MEANINGS = {
+    "uncertain": "Uncertain: the answer was lost, so it may have happened. A message to a creator is never sent twice by itself.",
+    "cancelled": "Cancelled: it was not needed any more when its turn came, and was called off.",
+}
+
 
 def listed(desk: Desk, call: Call) -> Response:
     """The newest first."""
@@ -41,6 +47,7 @@ def listed(desk: Desk, call: Call) -> Response:
         standing=standing,
         remedies=[wait for wait in waits if wait.remedy],
         statuses=STATUSES,
+        meanings=MEANINGS,
         kinds=KINDS,
         failures=failures,
         most_retried=MOST_RETRIED,
@@ -58,7 +65,14 @@ def shown(desk: Desk, call: Call, *, complaint: str = "", status: int = 200) -> 
         message = messages.shown(connection, row, desk.settings, now=call.now)
     deeds = open_to(row) if call.visitor.role.may(Role.OPERATOR) else ()
     return desk.render(
-        call, "room/debt.html", status=status, row=row, message=message, deeds=deeds, complaint=complaint
+        call,
+        "room/debt.html",
+        status=status,
+        row=row,
+        meaning=MEANINGS.get(row["status"], ""),
+        message=message,
+        deeds=deeds,
+        complaint=complaint,
     )
 
 
@@ -93,7 +107,7 @@ def _done(desk: Desk, call: Call, act: Callable[..., None]) -> Response:
 
 
 PAGES = (
-    Page(path="/outbox", handler=listed),
+    Page(path="/outbox", handler=listed, words=("status", "kind", "before", "retried")),
     Page(path="/outbox/retry", handler=retry_failed, role=Role.OPERATOR, methods=("POST",)),
     Page(path="/outbox/{id:int}", handler=shown),
     Page(path="/outbox/{id:int}/retry", handler=retry, role=Role.OPERATOR, methods=("POST",)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -13,7 +14,7 @@ from infra import deliveries, producer_acts, producers
 from infra.database import snapshot, transaction
 from infra.producers import ProducerError, path_of
 from infra.reports import events
-from infra.tables import Scheme
+from infra.tables import Producer, Scheme
 from web.room.calls import Call, Desk, Page
 from web.room.rendering import field
 
@@ -25,6 +26,7 @@ SCHEMES = {
 }
 OVERLAPS = {"24": "a day", "72": "three days", "168": "a week", "0": "not at all"}
 LATELY = timedelta(days=1)
+CHANGED = "The secret of {name} was changed since this form was opened: nothing was done now."
 # Why deliveries were refused, as the page says it; a word that is not here says enough by itself.
 WHY = {
     "signature_wrong": "wrong signature",
@@ -62,6 +64,7 @@ def shown(
         window=events.WINDOW,
         schemes=SCHEMES,
         overlaps=OVERLAPS,
+        present=present,
         name=name,
         secret=secret,
         url=f"{desk.settings.public_url}{path_of(name, scheme, secret)}" if secret else "",
@@ -85,6 +88,11 @@ def register(desk: Desk, call: Call) -> Response:
     return shown(desk, call, name=name, secret=secret)
 
 
+def present(producer: Producer) -> str:
+    """Stands in the form for the secret that it replaces: the same form sent again replaces nothing more."""
+    return hashlib.sha256(producer.secret).hexdigest()[:32]
+
+
 def rotate(desk: Desk, call: Call) -> Response:
     """Likewise; the secret before stays valid for the chosen time."""
     hours = field(call.form, "overlap")
@@ -93,18 +101,25 @@ def rotate(desk: Desk, call: Call) -> Response:
     name, given = call.path["name"], field(call.form, "secret").strip() or None
     try:
         with transaction(desk.engine) as session:
+            _need_present(call, producers.need(session, name))
             secret = producer_acts.rotate(
                 session,
                 desk.vault,
                 name=name,
                 overlap=timedelta(hours=int(hours)),
                 secret=given,
+                stops_older=bool(field(call.form, "stop_older")),
                 actor=call.visitor.actor,
                 now=call.now,
             )
     except ProducerError as error:
         return shown(desk, call, complaint=str(error), status=422)
     return shown(desk, call, name=name, secret=secret)
+
+
+def _need_present(call: Call, producer: Producer) -> None:
+    if field(call.form, "present") not in ("", present(producer)):
+        raise ProducerError(CHANGED.format(name=producer.name))
 
 
 def disable(desk: Desk, call: Call) -> Response:

@@ -40,7 +40,7 @@ NAVIGATION: dict[str, tuple[tuple[str, str], ...]] = {
         ("/sweeps", "Sweeps"),
         ("/producers", "Producers"),
     ),
-    "House": (
+    "Administration": (
         ("/people", "People"),
         ("/tokens", "API tokens"),
         ("/audit", "Audit"),
@@ -95,6 +95,13 @@ class Rendering:
             return url
         return self.page_of(path.rstrip("/").rpartition("/")[0] or "/")
 
+    def list_above(self, call: Call | Knock) -> Link | None:
+        """The page that has all of what an address names one of; None where there is none that its visitor may open."""
+        path = call.url.partition("?")[0]
+        groups = self.navigation(call.visitor, path) if isinstance(call, Call) else {}
+        links = (link for links in groups.values() for link in links)
+        return next((link for link in links if link.is_here and link.path not in ("/", path)), None)
+
     def navigation(self, visitor: Visitor, here: str) -> dict[str, list[Link]]:
         """The links that this visitor may follow, by group; groups without any are left out."""
         groups = {
@@ -126,6 +133,7 @@ def environment() -> Environment:
         "day": wording.day,
         "local": wording.local,
         "money": wording.money,
+        "share": wording.share,
         "sender": wording.sender,
         "given_by": wording.given_by,
         "outcome": wording.outcome,

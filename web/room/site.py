@@ -24,7 +24,7 @@ from web.forecast import Foresight
 from web.problems import Refusal
 from web.room.arriving import Arrivals
 from web.room.calls import Call, Desk, Knock, Nudging, OpenPage, Page, Visitor
-from web.room.guard import MARK, Guard, form_of, sent, to_sign_in
+from web.room.guard import MARK, Guard, form_of, need_no_code, sent, to_sign_in
 from web.room.live import Live
 from web.room.oidc import Issuer
 from web.room.rendering import Rendering
@@ -37,7 +37,7 @@ from web.simulation import Simulation
 from web.throttle import address_of
 
 log = structlog.get_logger()
-LONGEST_MARK = 32
+LONGEST_MARK, LONGEST_NAME = 32, 40
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -104,42 +104,50 @@ class Room:
         headers |= {"retry-after": "5"} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
         trouble = TROUBLES.get(status, TROUBLES[500])
         if not _reads_pages(request):
-            body = Refusal(status, trouble.word, sentence or trouble.sentence, trouble.remedy).body()
+            remedy = trouble.for_programs or trouble.remedy
+            body = Refusal(status, trouble.word, sentence or trouble.sentence, remedy).body()
             return Response(body, status_code=status, headers=headers, media_type="application/problem+json")
         visitor: Visitor | None = getattr(request.state, "visitor", None)
         call = self._call(request, visitor) if visitor else self._knock(request)
+        above = self._rendering.list_above(call) if status == HTTPStatus.NOT_FOUND else None
         answer = self._desk.render(
-            call, "room/trouble.html", status=status, code=status, trouble=trouble, sentence=sentence
+            call, "room/trouble.html", status=status, code=status, trouble=trouble, sentence=sentence, above=above
         )
         answer.headers.update(headers)
         return answer
 
     def _guarded(self, page: Page) -> Endpoint:
         async def answer(request: Request) -> Response:
-            visitor = await run_in_threadpool(self.guard.visitor, request)
+            visitor = request.state.visitor = await run_in_threadpool(self.guard.visitor, request)
+            need_no_code(request)
             if visitor is None:
                 return self._outside(request)
-            request.state.visitor = visitor
             if not visitor.role.may(page.role):
                 raise HTTPException(
                     403, f"This needs the role {page.role}, and yours is {visitor.role}. An admin can change it."
                 )
+            _need_texts(request)
             call = self._call(request, visitor)
             if request.method == "POST":
                 self.guard.check_sender(request.headers)
                 async with sent(request, most_bytes=page.most_bytes, takes_files=page.takes_files) as form:
                     self.guard.check_form(visitor, form)
+                    need_no_code(request, form)
                     return await run_in_threadpool(page.handler, self._desk, replace(call, form=form))
+            if page.words is not None:
+                call.knows(*page.words)
             return await run_in_threadpool(page.handler, self._desk, call)
 
         return self._minded(answer)
 
     def _open(self, page: OpenPage) -> Endpoint:
         async def answer(request: Request) -> Response:
+            _need_texts(request)
             knock = self._knock(request)
             if request.method == "POST":
                 self.guard.check_sender(request.headers)
                 knock = replace(knock, form=await form_of(request, most_bytes=10_000))
+                need_no_code(request, knock.form)
             return await run_in_threadpool(page.handler, self._desk, knock)
 
         return self._minded(answer)
@@ -148,7 +156,7 @@ class Room:
         async def minded(request: Request) -> Response:
             request.state.is_of_the_room = True
             try:
-                _need_text(request)
+                _need_path(request)
                 return await answer(request)
             except Exception as error:  # noqa: BLE001  every trouble becomes a page, and is logged there
                 return await self.trouble(request, error)
@@ -192,10 +200,18 @@ def _address_of(request: Request) -> str:
     return address_of(request.client.host if request.client else "", {"x-forwarded-for": names})
 
 
-def _need_text(request: Request) -> None:
+def _need_path(request: Request) -> None:
     """PostgreSQL keeps no NUL in a text, so nothing is called like that. Raises HTTPException."""
-    if "\x00" in request.scope["path"] or b"%00" in request.scope["query_string"]:
+    if "\x00" in request.scope["path"]:
         raise HTTPException(400, "This address is of no page.")
+
+
+def _need_texts(request: Request) -> None:
+    """Likewise in what stands after the path: a part that has one is named. Raises HTTPException."""
+    for pair in request.query_params.multi_items():
+        if any("\x00" in text for text in pair):
+            name = pair[0].replace("\x00", "")[:LONGEST_NAME]
+            raise HTTPException(422, f"`{name}`: no text holds the character NUL (`%00`): leave it out.")
 
 
 def _told(error: Exception) -> tuple[int, str]:

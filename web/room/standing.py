@@ -44,7 +44,7 @@ def shown(desk: Desk, call: Call) -> Response:
     with snapshot(desk.engine) as connection:
         row = standing.find(connection, number=call.path["id"])
         if row is None:
-            raise HTTPException(404, "There is no authorization of this number; the list has all that there are.")
+            raise HTTPException(404, "There is no authorization of this number.")
         found = standing.read(connection, row, policy=posts_of(desk.settings), now=call.now, most_history=LINES + 1)
         around = standing.details(connection, row["id"], now=call.now)
         told, until = found.history, None
@@ -149,6 +149,6 @@ def as_text(data: Any) -> str:
 
 
 PAGES = (
-    Page(path="/authorizations/{id:int}", handler=shown),
+    Page(path="/authorizations/{id:int}", handler=shown, words=("before",)),
     Page(path="/authorizations/{advertiser:int}/{subject}", handler=by_key),
 )

@@ -31,4 +31,4 @@ def shown(desk: Desk, call: Call) -> Response:
     )
 
 
-PAGES = (Page(path="/sweeps", handler=shown),)
+PAGES = (Page(path="/sweeps", handler=shown, words=("job", "loud", "before")),)

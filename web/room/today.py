@@ -30,4 +30,4 @@ def on_these_data(settings: Settings) -> str:
     return f" --data {shlex.quote(str(settings.data_dir.absolute()))}" if settings.is_embedded else ""
 
 
-PAGES = (Page(path="/", handler=shown),)
+PAGES = (Page(path="/", handler=shown, words=("still",)),)

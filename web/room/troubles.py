@@ -7,12 +7,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trouble:
-    """`word` is the constant name of it for programs; `sentence` stands where nobody said anything nearer."""
+    """`word` is the constant name of it for programs; `sentence` stands where nobody said anything nearer.
+
+    `for_programs`: the remedy for those, where it is another than for people.
+    """
 
     word: str
     title: str
     sentence: str
     remedy: str
+    for_programs: str = ""
 
 
 TROUBLES: dict[int, Trouble] = {
@@ -38,7 +42,8 @@ TROUBLES: dict[int, Trouble] = {
         word="not_found",
         title="There is nothing here",
         sentence="The address is wrong, or what it showed is gone.",
-        remedy="Go back to Today; what programs find here is in /openapi.json.",
+        remedy="Go back to Today, and on from there.",
+        for_programs="What programs find here is in /openapi.json.",
     ),
     405: Trouble(
         word="wrong_method",
@@ -66,7 +71,7 @@ TROUBLES: dict[int, Trouble] = {
     ),
     422: Trouble(
         word="invalid",
-        title="Something is missing",
+        title="Something is missing, or wrong",
         sentence="A field is empty, or holds what it cannot hold.",
         remedy="Correct it, then send it again.",
     ),

@@ -7,8 +7,8 @@ const KEYS = {
   x: ["choose the row, or no longer", choose],
   "?": ["these keys", help],
 };
-// What the browser does by itself, once a row has the focus.
-const ENTER = ["Enter", ["open the row"]];
+// What the browser does by itself, once a row has the focus; and what is for the search alone.
+const OTHERS = [["Enter", ["open the row"]], ["Esc", ["leave the search"]]];
 const LIST = "/authorizations";
 // A dialog that was closed stays in the page for a moment.
 const OPEN = "dialog#keys[open]";
@@ -45,7 +45,7 @@ function help() {
   dialog.setAttribute("aria-labelledby", "keys-title");
   const title = Object.assign(document.createElement("h2"), { id: "keys-title", textContent: "Keys" });
   const list = document.createElement("dl");
-  for (const [key, [words]] of [...Object.entries(KEYS), ENTER]) {
+  for (const [key, [words]] of [...Object.entries(KEYS), ...OTHERS]) {
     const name = document.createElement("dt");
     name.append(Object.assign(document.createElement("kbd"), { textContent: key }));
     list.append(name, Object.assign(document.createElement("dd"), { textContent: words }));
@@ -59,6 +59,11 @@ function help() {
 }
 
 document.addEventListener("keydown", (event) => {
+  // What was typed stays, as it may be sent later; j and k walk the rows again.
+  if (event.key === "Escape" && !event.isComposing && event.target.matches?.("[data-search]")) {
+    event.preventDefault();
+    return void event.target.blur();
+  }
   const types = event.target.closest?.("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]");
   if (types || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
   if (document.querySelector("dialog[open]:not(#keys)") || !(event.key in KEYS)) return;

@@ -90,7 +90,7 @@ function isInUse(region) {
 
 // Where the focus was, what was ticked, which folds were open, and how far boxes were scrolled, by names that last.
 function habits(region) {
-  const within = [...region.querySelectorAll("a, button, input, select, summary, [tabindex]")];
+  const within = [...region.querySelectorAll("a, button, input, select, summary, [tabindex], .scroll")];
   const active = within.indexOf(document.activeElement);
   return {
     focus: active < 0 ? null : { key: nameOf(document.activeElement), place: active },
@@ -115,7 +115,7 @@ function resume(region, before) {
   for (const fold of region.querySelectorAll("details")) fold.open ||= before.open.has(foldOf(fold));
   region.querySelectorAll(".scroll").forEach((box, place) => (box.scrollLeft = before.scrolled[place] ?? 0));
   if (!before.focus) return;
-  const within = [...region.querySelectorAll("a, button, input, select, summary, [tabindex]")];
+  const within = [...region.querySelectorAll("a, button, input, select, summary, [tabindex], .scroll")];
   const same = within.find((each) => nameOf(each) === before.focus.key) ?? within[before.focus.place];
   same?.focus({ preventScroll: true });
 }
