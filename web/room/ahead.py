@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from starlette.exceptions import HTTPException
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from infra import audit
 from infra.database import hot
-from infra.reports import ahead
+from infra.reports import forecast_sheets
 from web.forecast import DAYS, bars
-from web.room.calls import Call, Desk, Page
+from web.room.calls import Call, Desk, Page, download
 
 # Of the lapses, and of the messages, so many leave the page light.
 LISTED = 50
@@ -38,22 +38,20 @@ def shown(desk: Desk, call: Call) -> Response:
 
 def lapses(desk: Desk, call: Call) -> Response:
     """All of them, those with the most money first."""
-    return _download(desk, call, "lapses", ahead.lapses(desk.foresight.latest().largest))
+    return _exported(desk, call, "lapses", forecast_sheets.lapses(desk.foresight.latest().largest))
 
 
 def messages(desk: Desk, call: Call) -> Response:
     """All of them, in the order in which they go."""
     foresight = desk.foresight
-    return _download(desk, call, "messages", ahead.messages(foresight.latest().messages, foresight.fallback))
+    return _exported(desk, call, "messages", forecast_sheets.messages(foresight.latest().messages, foresight.fallback))
 
 
-def _download(desk: Desk, call: Call, name: str, parts: Iterator[str]) -> Response:
+def _exported(desk: Desk, call: Call, name: str, parts: Iterator[str]) -> Response:
     with hot(desk.engine) as connection:
         about = {"sheet": name}
         audit.note(connection, at=call.now, actor=call.visitor.actor, act="forecast.exported", about=about)
-    file = f"forecast-{name}-{call.now:%Y-%m-%d}.csv"
-    headers = {"content-disposition": f'attachment; filename="{file}"'}
-    return StreamingResponse(parts, media_type="text/csv; charset=utf-8", headers=headers)
+    return download(parts, f"forecast-{name}-{call.now:%Y-%m-%d}.csv")
 
 
 PAGES = (

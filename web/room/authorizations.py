@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
-from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.responses import RedirectResponse, Response
 
 from domain.acts import DEEDS
 from domain.authorization import State
@@ -23,7 +23,7 @@ from infra.reports import advertisers, exporting, listing
 from infra.reports.listing import Listed, Matches
 from infra.views import ViewError
 from web.room import rendering
-from web.room.calls import Call, Desk, Page
+from web.room.calls import Call, Desk, Page, download
 
 PATH = "/authorizations"
 PLACES = ("after", "before")
@@ -106,12 +106,8 @@ def export(desk: Desk, call: Call) -> Response:
     with hot(desk.engine) as connection:
         about = {"query": looked.query}
         audit.note(connection, at=call.now, actor=call.visitor.actor, act="authorizations.exported", about=about)
-    name = f"authorizations-{call.now:%Y-%m-%d}.csv"
-    return StreamingResponse(
-        exporting.lines(listing.everything(desk.engine, looked.wanted, now=call.now)),
-        media_type="text/csv; charset=utf-8",
-        headers={"content-disposition": f'attachment; filename="{name}"'},
-    )
+    lines = exporting.lines(listing.everything(desk.engine, looked.wanted, now=call.now))
+    return download(lines, f"authorizations-{call.now:%Y-%m-%d}.csv")
 
 
 def save_view(desk: Desk, call: Call) -> Response:

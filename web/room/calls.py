@@ -5,7 +5,7 @@ A page ends early by raising starlette's HTTPException: its status and detail be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from sqlalchemy import Engine
 from starlette.datastructures import FormData, QueryParams
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from domain.people import Role
 from infra.clock import Clock
@@ -49,6 +49,12 @@ REFRESH_SECONDS = 2
 def cut(rows: Sequence[T], most: int = A_PAGE) -> tuple[Sequence[T], T | None]:
     """Of one more than a page, the page; and its last row where more follow, from which a list goes on."""
     return rows[:most], rows[most - 1] if len(rows) > most else None
+
+
+def download(parts: Iterable[str], name: str) -> Response:
+    """A sheet, sent while it is made."""
+    headers = {"content-disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(parts, media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from io import BytesIO
 
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
-from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.responses import RedirectResponse, Response
 
 from domain.people import Role
 from domain.sheets import SheetError
@@ -18,12 +18,11 @@ from infra.reports import exporting, imported
 from infra.sheet_sample import sample
 from infra.sheet_text import MOST_BYTES, pieces
 from infra.sheets import Sheet
-from web.room.calls import A_PAGE, REFRESH_SECONDS, Call, Desk, Page, cut
+from web.room.calls import A_PAGE, REFRESH_SECONDS, Call, Desk, Page, cut, download
 from web.room.rendering import field
 
 # What a form may carry beside the sheet.
 REST_OF_FORM = 100_000
-CSV = "text/csv; charset=utf-8"
 SHOWN = {
     Verdict.BAD: "cannot be taken",
     Verdict.AGAIN: "nothing new",
@@ -94,12 +93,12 @@ def export(desk: Desk, call: Call) -> Response:
             connection, at=call.now, actor=call.visitor.actor, act="import.exported", subject=f"import/{sheet.id}"
         )
     report = exporting.sheet(imported.everything(desk.engine, sheet.id), imported.COLUMNS)
-    return _download(report, f"import-{sheet.id}.csv")
+    return download(report, f"import-{sheet.id}.csv")
 
 
 def example(_desk: Desk, call: Call) -> Response:
     """A sheet to begin with."""
-    return _download([sample(call.now)], "everspark-import.csv")
+    return download([sample(call.now)], "everspark-import.csv")
 
 
 def apply(desk: Desk, call: Call) -> Response:
@@ -139,11 +138,6 @@ def _sheet_of(form: FormData) -> tuple[str, Iterator[bytes]]:
     if isinstance(upload, UploadFile) and has_file:
         return upload.filename or "", pieces(upload.file.read)
     return "", pieces(BytesIO(pasted.encode(errors="replace")).read)
-
-
-def _download(parts: Iterable[str], name: str) -> Response:
-    headers = {"content-disposition": f'attachment; filename="{name}"'}
-    return StreamingResponse(parts, media_type=CSV, headers=headers)
 
 
 def _need(sheet: Sheet | None) -> Sheet:

@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from domain.foreseen import Lapse, Message
-from domain.money import Amounts, cents
+from domain.money import Amounts, in_cents
 from infra.reports.exporting import sheet, told_at
 
 Column = Callable[[Any], Any]
@@ -47,7 +47,7 @@ def by_currency(name: str, rows: Sequence[Any], amounts_of: Callable[[Any], Amou
     """A column for each currency that any row has: amounts of several are never added, nor are they in one column."""
 
     def column(currency: str | None) -> Column:
-        return lambda row: cents(amount) if (amount := amounts_of(row).get(currency)) is not None else None
+        return lambda row: in_cents(amount) if (amount := amounts_of(row).get(currency)) is not None else None
 
     found = {currency for row in rows for currency in amounts_of(row)}
     return {f"{name} {currency or 'without currency'}": column(currency) for currency in sorted(found, key=str)}
