@@ -13,11 +13,12 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row
 
+from domain.authorization import Authorization
 from domain.money import Amounts
 from domain.outcome import Lapse, Period, lapse_of, wanted_of
 from domain.renewal import FOREVER
 from domain.worth import measured
-from infra import authorizations, kpis
+from infra import kpis
 from infra.authorizations import as_json
 from infra.kpis import NO_CURRENCY
 
@@ -147,11 +148,16 @@ def _with_keys(rows: Iterable[Sequence[Any]]) -> list[tuple[str, Ending]]:
     return [(known, Ending(**dict(zip(names, facts, strict=True)))) for known, *facts in rows]
 
 
-def going_on(connection: psycopg.Connection[Any], open_: Mapping[str, datetime], *, now: datetime) -> dict[str, Lapse]:
-    """What lapses that began at these instants, by authorization, have cost by now."""
+def going_on(
+    connection: psycopg.Connection[Any],
+    known: Mapping[str, Authorization],
+    open_: Mapping[str, datetime],
+    *,
+    now: datetime,
+) -> dict[str, Lapse]:
+    """What lapses that began at these instants, by authorization, have cost by now; `known` are the authorizations."""
     if not open_:
         return {}
-    known = authorizations.load(connection, list(open_))
     days = kpis.days_of(connection, list(open_), now=min(open_.values()))
     lapses = {}
     for key, since in open_.items():

@@ -94,7 +94,7 @@ def items_of(
     known = {each.key: each for each in escalations.load(connection, keys, has_channel=has_channel(channels))}
     days = kpis.days_of(connection, keys, now=now)
     ended = {key: at for key, each in known.items() if (at := down_since(each.case))}
-    lapses = endings.going_on(connection, ended, now=now)
+    lapses = endings.going_on(connection, {key: known[key].case.authorization for key in ended}, ended, now=now)
     return [
         item_of(each, known[each.key], days[each.key], lapses.get(each.key), now=now, policy=policy)
         for each in page

@@ -44,10 +44,8 @@ def page(
     risk, number = _place(after)
     rows = connection.execute(PAGE, {"risk": risk, "id": number, "limit": limit + 1}).fetchall()
     risks: dict[int, Decimal] = dict(rows[:limit])
-    # By the same measure as the pages follow each other; where that says nothing, by what was lost.
-    items = sorted(
-        climbed(connection, settings, list(risks), now=now), key=lambda item: (risks[item.id], item.most), reverse=True
-    )
+    # By the same measure as the pages follow each other; where that says nothing they stay as they come, by what was lost.
+    items = sorted(climbed(connection, settings, list(risks), now=now), key=lambda item: risks[item.id], reverse=True)
     last = rows[limit - 1] if len(rows) > limit else None
     return Climbed(items=items, more=f"{last[1]}:{last[0]}" if last else "")
 

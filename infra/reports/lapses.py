@@ -12,6 +12,7 @@ import psycopg
 from domain.digest import sums
 from domain.money import Amounts
 from domain.outcome import A_MINUTE, SENTENCES, Outcome, Step
+from infra import authorizations
 from infra.endings import Ending, going_on, lapsed, listed, told
 
 Connection = psycopg.Connection[Any]
@@ -136,7 +137,7 @@ def report(
 def _reckoned(connection: Connection, found: Sequence[tuple[str, Ending]], *, now: datetime) -> list[Ended]:
     """With what each has cost by now."""
     open_ = {name: row.down_from for name, row in found if row.down_from is not None and row.goes_on}
-    lapses = going_on(connection, open_, now=now)
+    lapses = going_on(connection, authorizations.load(connection, list(open_)), open_, now=now) if open_ else {}
     made = []
     for name, row in found:
         lapse = lapses.get(name) if row.goes_on else None

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine
 
 from domain.people import Role, Scope
-from infra import endings
+from infra import authorizations, endings
 from infra.clock import HandClock
 from infra.database import hot
 from infra.reports import climbing
@@ -114,7 +114,8 @@ def test_what_a_lapse_cost_is_told_from_what_was_measured_as_in_the_lapse_report
             " SELECT id, %s, 'EUR', 240, 1, 0, 0 FROM authorizations",
             [ended_at.date() - timedelta(days=3)],
         )
-        reported = endings.going_on(connection, {post.key: ended_at}, now=room.clock.now())[post.key]
+        known = authorizations.load(connection, [post.key])
+        reported = endings.going_on(connection, known, {post.key: ended_at}, now=room.clock.now())[post.key]
     program = Program(room.http, token(room.engine, room.clock, Scope.READ))
 
     for path in ("/escalations", "/"):
