@@ -15,13 +15,14 @@ from everspark.money import one
 from everspark.opened import AsJson, Data, database, need_a_database
 from everspark.outcomes import USAGE, WRONG, Stop, first_line
 from everspark.printing import as_json, as_table
-from infra import advertisers, kpis, ledger
+from infra import advertisers, ledger
 from infra.broker import redis_client
 from infra.clock import Clock, RunningClock, SystemClock
 from infra.database import OUTAGES, hot, is_current, make_engine
 from infra.embedded import EmbeddedError
 from infra.ledger import Sweep
 from infra.mail import BadSmtpUrl, SmtpMailer, SmtpServer
+from infra.reports import summaries
 from infra.reports.sweeps import Beat, beat
 from infra.settings import Settings, load
 from infra.vault import KeyUnusableError, load_key
@@ -223,7 +224,7 @@ def _tiktok(connection: psycopg.Connection[Any], settings: Settings, clock: Cloc
 
 def _spend(connection: psycopg.Connection[Any]) -> Finding:
     """What depends on all of this."""
-    totals = kpis.spent_a_day(connection)
+    totals = summaries.spent_a_day(connection)
     detail = ", ".join(f"{one(currency, amount)} a day on {count} active" for currency, amount, count in totals)
     return Finding(name="spend", ok=True, detail=detail or "none measured or stated")
 

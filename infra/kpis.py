@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 import psycopg
@@ -70,18 +69,6 @@ def days_of(connection: psycopg.Connection[Any], keys: Sequence[str], *, now: da
             )
         )
     return days
-
-
-# As kept in the rows that lists and Today sum by: measured over the last complete week, else as stated.
-A_DAY = """
-SELECT nullif(currency, ''), sum(spend_a_day), count(*) FROM authorizations WHERE state = 'active' AND spend_a_day > 0
-GROUP BY 1 ORDER BY 1
-"""
-
-
-def spent_a_day(connection: psycopg.Connection[Any]) -> list[tuple[str | None, Decimal, int]]:
-    """What all active authorizations spend a day: currency, amount, and how many of them that is."""
-    return connection.execute(A_DAY).fetchall()
 
 
 def week_before(now: datetime) -> date:

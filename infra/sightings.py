@@ -9,12 +9,12 @@ from typing import Any
 
 import psycopg
 
-from domain.authorization import RUNNING_STATES, Authorization
+from domain.authorization import Authorization
 from domain.posts import VIDEO, Post
 from domain.sightings import Sighting
 from infra import authorizations
 from infra.authorizations import as_json
-from infra.tables import quoted
+from infra.tables import RUNNING
 
 # The last time that TikTok confirmed what it had shown; null where it never did, or no longer does. A complete look confirms
 # whatever it did not find missing, and writes that in one place; what it left out keeps its own instant. For queries FROM
@@ -26,7 +26,6 @@ CONFIRMED_AT = """
 """
 # Since when TikTok shows it no longer; null where it does, or never did. For queries FROM authorizations.
 MISSING_SINCE = "(SELECT missing_since FROM sightings WHERE sightings.key = authorizations.key)"
-RUNNING = quoted(RUNNING_STATES)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -145,7 +144,7 @@ UNSEEN = f"""
 SELECT authorizations.key, sightings.key IS NOT NULL AND missing_since IS NULL FROM authorizations
 LEFT JOIN sightings ON sightings.key = authorizations.key
 WHERE authorizations.advertiser_id = %s AND authorizations.key <> ALL(%s)
-  AND (state IN ({RUNNING}) OR EXISTS (
+  AND ({RUNNING} OR EXISTS (
     SELECT FROM ads WHERE authorization_id = authorizations.id AND started_at IS NOT NULL
     AND (stopped_at IS NULL OR stopped_at < started_at)))
 ORDER BY authorizations.id

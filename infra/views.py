@@ -9,7 +9,6 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row
 
-from domain import spark_code
 from infra import audit
 
 LONGEST_NAME, MOST = 60, 40
@@ -47,8 +46,6 @@ def save(
     name = name.strip()
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
         raise ViewError(f"Give the view a name of 1 to {LONGEST_NAME} printable characters.")
-    if spark_code.stands_in(name):
-        raise ViewError("A Spark code is no name: give the view another.")
     held = of_user(connection, user_id)
     if any(view.name == name and view.query != query for view in held):
         raise ViewError(f"You have another view called {name}: delete that one first, or choose another name.")

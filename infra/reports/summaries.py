@@ -44,6 +44,10 @@ LARGEST = f"""
 SELECT id FROM authorizations WHERE {IS_SOON} AND expires_at IS NOT NULL AND at_risk > 0
 ORDER BY at_risk DESC, expires_at, id LIMIT {MOST_NAMED}
 """
+SPENT_A_DAY = """
+SELECT currency, sum(spend_a_day), count(*) FROM authorizations WHERE state = 'active' AND spend_a_day > 0
+GROUP BY 1 ORDER BY 1
+"""
 # Of two who made them at once, the later instant stays.
 KEEP = """
 INSERT INTO summaries AS kept (name, at, body) VALUES (%s, %s, %s)
@@ -123,6 +127,11 @@ def ahead(connection: psycopg.Connection[Any], *, now: datetime) -> Ahead:
     """The days of the calendar from the one on at which they were summed up last."""
     at, body = _read(connection, AHEAD) or (now, _ahead(connection, now))
     return calendar.kept(body, at=at, count=DAYS_AHEAD)
+
+
+def spent_a_day(connection: psycopg.Connection[Any]) -> list[tuple[str | None, Decimal, int]]:
+    """What all active ones spend a day, measured or stated, as it stands now: currency, amount, and how many of them that is."""
+    return connection.execute(SPENT_A_DAY).fetchall()
 
 
 def waits(connection: psycopg.Connection[Any]) -> tuple[Wait, ...]:

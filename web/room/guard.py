@@ -167,7 +167,9 @@ def to_sign_in(url: str, *, has_ended: bool = False) -> Response:
 
 
 def own_path(text: str) -> str:
-    """`text` if it is an address of ours, else `/`: nobody is sent elsewhere by what stands in a link."""
+    """`text` if it is an address of ours, else `/`: nobody is sent elsewhere by what stands in a link, nor to an address with a
+    code, which the page of signing in is not asked about itself: an issuer's own words may look like one.
+    """
     if spark_code.stands_in(text):
         return "/"
     is_path = text.startswith("/") and not text.startswith("//") and len(text) <= LONGEST_ADDRESS
